@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Network namespaces by descriptor: compare, enter. */
+#ifndef QUOD_EGRESS_NETNS_H
+#define QUOD_EGRESS_NETNS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "shim/base/err.h"
+
+/* Descriptor of a process's network namespace (/proc/PID/ns/net), or of the calling thread's for pid 0. */
+int netns_open(pid_t pid, struct err *err);
+
+/* 1 when both descriptors are the same namespace (device and inode), 0 when not, negative errno. */
+int netns_is_same(int a_fd, int b_fd, struct err *err);
+
+/* Enters the namespace for good. Refuses (EPERM) the one of pid 1 and the caller's own: the host's is never touched. */
+int netns_enter(int netns_fd, struct err *err);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The nf_tables table of one container: what it holds (struct ruleset, made by policy, kept in the record) and the one
+ * atomic batch that installs it. libmnl alone; nothing here starts a program. Every function acts in the network namespace
+ * in which the netlink socket was opened.
+ */
+#ifndef QUOD_EGRESS_RULESET_H
+#define QUOD_EGRESS_RULESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+#define RULESET_TABLE "quod"
+
+/* Addresses first..last (inclusive, network order, v4 in the first four bytes) with ports first..last of one protocol. */
+struct rule_range {
+	uint8_t family;			/* 4 or 6 */
+	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP (echo request, both families) */
+	uint8_t first[16], last[16];
+	uint16_t port_first, port_last;	/* host order; 0..65535 for any; ignored for ICMP */
+};
+
+struct rule_ranges {
+	struct rule_range *items;
+	size_t count;
+};
+
+struct ruleset {
+	struct rule_ranges exact;	/* allowed even inside `never`: entries that name exactly that address */
+	struct rule_ranges allow;	/* may overlap: the installer makes them disjoint */
+	struct rule_ranges deny;	/* wins over exact and allow; protocol 0 = all protocols and ports */
+	struct rule_ranges never;	/* never reachable: protocol and ports ignored */
+	struct rule_ranges ingress;	/* from which addresses which local ports may be reached */
+	uint64_t egress_bytes;		/* budget, UINT64_MAX = unlimited */
+	uint64_t egress_spent;		/* of it, from the ledger: the kernel's quota starts there */
+	uint64_t rate;			/* bytes a second out, UINT64_MAX = unlimited */
+	uint32_t alive_ms;		/* dead man's switch: how long after the last renewal traffic still passes */
+};
+
+void rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range);
+void ruleset_release(struct ruleset *ruleset);
+
+/* A netlink socket of the calling thread's network namespace; a file descriptor (O_CLOEXEC) or a negative errno. */
+int nft_open(struct err *err);
+
+/* Commits the table in one batch and waits for the kernel's word. With NFT_TABLE_F_OWNER|PERSIST where the kernel has both
+ * (6.9): then the table belongs to `nl_fd` and *owned is true. An existing table of the name is an error (EEXIST): the
+ * namespace belongs to another container. On failure nothing is changed. */
+int ruleset_install(int nl_fd, const struct ruleset *ruleset, bool *owned, struct err *err);
+
+/* Is a table of this name there? 1, 0, or a negative errno. */
+int ruleset_is_there(int nl_fd, struct err *err);
+
+/* Takes a table over whose owner has gone (owner,persist); no effect on a table without owner. */
+int ruleset_adopt(int nl_fd, struct err *err);
+
+/* Renews the dead man's switch for `alive_ms` from now. Allocates nothing. */
+int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);
+
+struct ruleset_counters {
+	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;
+};
+
+/* Reads the table's named counters. Allocates nothing. */
+int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct err *err);
+
+/* Subscribes another socket (nft_open) to changes of tables in its namespace (NFNLGRP_NFTABLES). */
+int ruleset_watch(int nl_fd, struct err *err);
+
+/* Reads what has come on a watching socket: 1 when somebody else than `own_port_id` changed or removed quod's table (or
+ * messages were lost), 0 when not, negative errno. The element renewals of the gate itself are not a change. */
+int ruleset_watch_read(int nl_fd, uint32_t own_port_id, struct err *err);
+
+#endif

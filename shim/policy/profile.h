@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A profile (quod-profile(5)): what a container may be. Loaded strictly: an unknown key, a key given twice, a value out of
+ * its range, a file that others can write is an error with file, line and JSON pointer, never ignored.
+ */
+#ifndef QUOD_POLICY_PROFILE_H
+#define QUOD_POLICY_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "oci/json.h"
+#include "shim/policy/names.h"
+
+#define LIMIT_UNLIMITED UINT64_MAX
+
+struct strings {
+	char **items;
+	size_t count;
+};
+
+struct mount_rule {
+	char *source, *destination;	/* absolute patterns: * within one component, ** any depth at the end */
+	bool readonly;
+};
+
+struct tmpfs_rule {
+	char *path;		/* absolute; or "$HOME" */
+	uint64_t bytes;
+};
+
+struct env_rule {
+	char *name, *value;
+};
+
+struct rlimit_rule {
+	char *name;		/* "nofile", lower case without RLIMIT_ */
+	uint64_t value;		/* LIMIT_UNLIMITED allowed */
+};
+
+struct device_rule {
+	char *path, *access;	/* access: any of r, w, m */
+};
+
+struct cap_rule {
+	struct entry entry;
+	uint64_t bytes;
+};
+
+struct ingress_rule {
+	char *text;		/* as written: "9090/tcp@10.0.0.0/8" */
+	uint16_t port_first, port_last;
+	bool udp;
+	bool from_node;		/* @node */
+	bool has_from;
+	struct network from;
+};
+
+enum namespace_bit {
+	NS_PID = 1, NS_NETWORK = 2, NS_MOUNT = 4, NS_IPC = 8, NS_UTS = 16, NS_CGROUP = 32,
+};
+
+enum volumes { VOLUMES_REFUSE, VOLUMES_ALLOW, VOLUMES_TMPFS };
+enum guard { GUARD_KILL, GUARD_NETWORK };
+enum exhausted { EXHAUSTED_STOP, EXHAUSTED_FREEZE };
+enum scope { SCOPE_CONTAINER, SCOPE_POD, SCOPE_WORKSPACE };
+enum reset { RESET_NEVER, RESET_RESTART, RESET_PERIOD };
+enum egress_mode { EGRESS_ENFORCE, EGRESS_OBSERVE };
+enum audit_bit { AUDIT_REFUSALS = 1, AUDIT_EXEC = 2, AUDIT_DNS = 4, AUDIT_CONNECTIONS = 8 };
+
+struct profile {
+	char *name;			/* file name without .json */
+	char *file;			/* where it was read; NULL for a built one */
+	char *description;
+	struct strings runtime;		/* count 0: the host configuration's */
+
+	struct {
+		bool strip;		/* mounts.host: "strip"; false "refuse" */
+		struct mount_rule *allow;
+		size_t allow_count;
+		enum volumes volumes;
+		bool service_account;
+		struct strings protect;
+	} mounts;
+
+	struct {
+		bool readonly, mask;
+		struct tmpfs_rule *tmpfs;
+		size_t tmpfs_count;
+	} rootfs;
+
+	struct {
+		uint64_t capabilities;	/* bit n = capability n (linux/capability.h) */
+		bool no_new_privs, root;
+		struct strings env_scrub;
+		struct env_rule *env_set;
+		size_t env_set_count;
+		struct rlimit_rule *rlimits;
+		size_t rlimit_count;
+	} process;
+
+	struct {
+		struct strings deny;	/* names or patterns of system calls */
+		bool floor;
+		struct strings sockets;	/* "unix", "inet", "inet6", "netlink", ... */
+	} seccomp;
+
+	struct {
+		unsigned private;	/* namespace_bit */
+		bool user_required;
+	} namespaces;
+
+	struct strings hooks_allow;
+	struct device_rule *devices_allow;
+	size_t devices_allow_count;
+	struct strings sysctls_allow;
+
+	struct {
+		uint64_t cpus_milli;	/* thousandths of a CPU; LIMIT_UNLIMITED */
+		uint64_t memory, swap;	/* bytes; swap beside memory */
+		uint64_t pids;
+	} resources;
+
+	enum guard guard;
+
+	struct {
+		uint64_t wall_ms, cpu_ms;	/* LIMIT_UNLIMITED */
+		uint64_t egress;		/* bytes */
+		uint64_t grace_ms;
+		enum exhausted on_exhausted;	/* wall and CPU */
+		bool egress_stops;		/* false: "cut" */
+		enum scope scope;
+		enum reset reset;
+		uint64_t reset_period_ms;	/* RESET_PERIOD */
+	} budgets;
+
+	struct {
+		enum egress_mode mode;
+		struct entry *allow;
+		size_t allow_count;
+		struct deny_rule {
+			struct entry of;
+			struct entry *except;
+			size_t except_count;
+		} *deny;
+		size_t deny_count;
+		struct cap_rule *caps;
+		size_t caps_count;
+		bool has_via;
+		struct address via;
+		uint16_t via_port;
+		struct strings dns_upstream;
+		uint64_t names_per_minute;
+		uint64_t rate;			/* bytes a second; LIMIT_UNLIMITED */
+		bool verify_name;
+	} egress;
+
+	struct ingress_rule *ingress;
+	size_t ingress_count;
+	unsigned audit_record;			/* audit_bit */
+};
+
+/* Where profiles and groups lie, in order of precedence: /etc/quod first, then the shipped ones. */
+struct profile_paths {
+	const char *profile_dirs[3];	/* NULL-terminated */
+	const char *group_dirs[3];
+	bool skip_owner_check;		/* only for `profile check FILE` on a file being written, and for tests */
+};
+
+/* Loads NAME and its parents, merges them (scalars replace, lists append), puts the groups' entries in. The name must be
+ * [A-Za-z0-9_.-]+. Returns 0 and a profile to free with profile_free. */
+int profile_load(const char *name, const struct profile_paths *paths, struct profile **profile, struct err *err);
+
+/* As profile_load for a file that lies anywhere (`profile check FILE`). */
+int profile_load_file(const char *file, const struct profile_paths *paths, struct profile **profile, struct err *err);
+
+/* As profile_load for a document in memory (a record's resolved profile): no parents, no groups left in it. */
+int profile_from_json(const struct json *root, const char *name, struct profile **profile, struct err *err);
+
+void profile_free(struct profile *profile);
+
+/* The resolved profile as a document with every key that has an effect, no `extends`: profile_from_json gives it back.
+ * Its compact print is what the digest is taken of. */
+struct json *profile_to_json(const struct profile *profile, struct json_tree *tree);
+
+/* Entries that can never take effect (egress.allow covered by a deny, caps of what is not allowed): one text each.
+ * Returns how many were appended to `texts` (malloc'ed, free with strings_free). */
+size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts);
+
+/* Names of the profiles that are there, sorted, each once. */
+int profile_list(const struct profile_paths *paths, struct strings *names, struct err *err);
+
+void strings_add(struct strings *strings, const char *text);
+bool strings_has(const struct strings *strings, const char *text);
+void strings_free(struct strings *strings);
+
+/* Shell-like match: '*' any run of characters. For env.scrub, seccomp.deny, sysctls, hooks. */
+bool pattern_matches(const char *pattern, const char *text);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ledger: what a container (or a workspace) has spent of its budgets, and how it ended. One small file per key below
+ * /var/lib/quod/ledger; crash-safe (written beside, fsync, rename); a torn, foreign or older file is seen and refused.
+ */
+#ifndef QUOD_STATE_LEDGER_H
+#define QUOD_STATE_LEDGER_H
+
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+struct ledger {
+	uint64_t wall_ms, cpu_us, egress_bytes;	/* spent over all runs */
+	uint64_t runs;
+	int64_t updated_s;	/* wall clock of the last write, for pruning and `reset` */
+	int64_t period_start_s;	/* budgets.reset with a period */
+	char ended[256];	/* how the last run ended: "wall 8h spent", "exit 0", "signal 9"; "" while it runs */
+	char container[128], profile[128], engine[32];
+};
+
+/* Reads the ledger of a key (state_key); absent gives zeros and 0. */
+int ledger_read(const char *dir, const char *key, struct ledger *ledger, struct err *err);
+int ledger_write(const char *dir, const char *key, const struct ledger *ledger, struct err *err);
+
+/* Removes ledgers not updated for keep_ms; returns how many. */
+int ledger_prune(const char *dir, uint64_t keep_ms, struct err *err);
+
+#endif

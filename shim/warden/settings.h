@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the hook hands to quod-warden: one fixed, versioned struct, read from descriptor 3, and descriptors at fixed
+ * numbers. quod-warden parses no JSON.
+ */
+#ifndef QUOD_WARDEN_SETTINGS_H
+#define QUOD_WARDEN_SETTINGS_H
+
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+#define WARDEN_MAGIC 0x71756f64u	/* "quod" */
+#define WARDEN_VERSION 1u
+
+/* Descriptors of the guardian at its start. */
+enum warden_fd {
+	WARDEN_FD_SETTINGS = 3,		/* memfd, sealed */
+	WARDEN_FD_READY,		/* pipe: one byte when everything is in force, closed without one on failure; a text
+					   before the close says why */
+	WARDEN_FD_STATE,		/* O_PATH-less directory of the container's state, /run/quod/containers/KEY */
+	WARDEN_FD_NETLINK,		/* owner of the table, inherited by the gate; /dev/null when there is no table */
+	WARDEN_FD_NETNS,		/* the container's network namespace, for the gate's watching socket; or /dev/null */
+};
+
+struct warden_settings {
+	uint32_t magic, version;
+	int32_t pid;			/* container's first process, host pid namespace */
+	uint32_t guard;			/* enum guard: 0 kill, 1 network */
+	uint64_t wall_ms, cpu_ms, egress_bytes;	/* budgets of the profile, UINT64_MAX unlimited */
+	uint64_t wall_spent_ms, cpu_spent_us, egress_spent;	/* from the ledger */
+	uint64_t grace_ms;
+	uint32_t freeze_when_spent;	/* wall and CPU: 0 stop, 1 freeze */
+	uint32_t stop_when_egress_spent;	/* 0: cut by the kernel alone */
+	uint32_t has_table, table_is_owned;
+	uint32_t alive_ms;
+	uint32_t cpus_milli;		/* how fast CPU time can run out; 0 unknown */
+	char key[72];			/* state and ledger key */
+	char ledger_key[72];
+	char container[128], engine[32], profile[128], digest[72];
+	char cgroup_paths[1024];	/* of /proc/PID/cgroup as the hook read it, for messages */
+	char audit_file[256], audit_head[256], ledger_dir[256];
+	uint64_t audit_rotate;
+	uint32_t audit_keep, audit_syslog;
+};
+
+#endif

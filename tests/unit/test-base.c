@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of shim/base. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/base/buf.h"
+#include "shim/base/cleanup.h"
+#include "shim/base/err.h"
+#include "shim/base/file.h"
+#include "tests/unit/tap.h"
+
+static void test_err(void)
+{
+	struct err err = ERR_INIT;
+
+	OK(err_set(&err, EINVAL, "key '%s'", "hots") == -EINVAL, "err: err_set returns the negative code");
+	OK(err_wrap(&err, "profile 'web'") == -EINVAL, "err: err_wrap keeps the code");
+	IS_STR(err.text, "profile 'web': key 'hots'", "err: a wrap stands in front");
+	err_set_errno(&err, ENOENT, "open x");
+	IS_STR(err.text, "open x: No such file or directory", "err: errno's text stands behind");
+}
+
+static void is_json(const char *text, const char *wanted, const char *what)
+{
+	cleanup_buf struct buf buf = BUF_INIT;
+
+	buf_put_json(&buf, text);
+	IS_STR(buf.data, wanted, "buf: %s", what);
+}
+
+static void test_escapes(void)
+{
+	cleanup_buf struct buf plain = BUF_INIT;
+
+	is_json("a\"b\\c", "\"a\\\"b\\\\c\"", "quote and backslash are escaped in JSON");
+	is_json("\x1b[31m\n\t\x7f", "\"\\u001b[31m\\n\\u0009\\u007f\"", "control characters are escaped in JSON");
+	is_json("\xc3\xa4\xe2\x80\xae", "\"\xc3\xa4\\u202e\"", "letters stay, a bidi override is escaped");
+	is_json("\xc0\x80\xff", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", "invalid UTF-8 becomes U+FFFD");
+	buf_put_plain(&plain, "x\x1b]0;t\a\xc2\x9b\xff");
+	IS_STR(plain.data, "x\\x1b]0;t\\x07\\u009b\\xff", "buf: a terminal escape is printed as text");
+}
+
+static void test_file(void)
+{
+	char dir[] = "/tmp/quod-test-base.XXXXXX";
+	struct err err = ERR_INIT;
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *data = NULL;
+	cleanup_close int fd = -1;
+	size_t len = 0;
+
+	if (!mkdtemp(dir))
+		return;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OK(file_replace(dir_fd, "a", "hello", 5, 0600, &err) == 0, "file: a file is replaced");
+	fd = file_open_regular(dir_fd, "a", &err);
+	OK(fd >= 0 && file_read_all(fd, 5, &data, &len, &err) == 0 && len == 5, "file: and read back within the bound");
+	lseek(fd, 0, SEEK_SET);
+	cleanup_free char *more = NULL;
+	OK(file_read_all(fd, 4, &more, &len, &err) == -EFBIG, "file: one byte over the bound is refused");
+	OK(mkfifoat(dir_fd, "fifo", 0600) == 0 && file_open_regular(dir_fd, "fifo", &err) == -EINVAL,
+	   "file: a FIFO is refused without blocking");
+	OK(symlinkat("a", dir_fd, "link") == 0 && file_open_regular(dir_fd, "link", &err) == -ELOOP,
+	   "file: a link is not followed");
+	cleanup_free char *path = alloc_printf("%s/a", dir);
+	OK(file_check_owner_chain(path, 0, false, &err) == 0, "file: root's file below /tmp is trusted");
+	OK(chmod(dir, 0777) == 0 && file_check_owner_chain(path, 0, false, &err) == -EPERM,
+	   "file: one below a directory that all may write is not");
+	chmod(dir, 0700);
+	OK(chown(path, 1000, 0) == 0 && file_check_owner_chain(path, 0, false, &err) == -EPERM,
+	   "file: one that belongs to a user is not");
+	OK(file_check_owner_chain(path, 1000, false, &err) == 0, "file: unless that user is the one who is asked for");
+	unlinkat(dir_fd, "a", 0);
+	unlinkat(dir_fd, "fifo", 0);
+	unlinkat(dir_fd, "link", 0);
+	rmdir(dir);
+}
+
+int main(void)
+{
+	test_err();
+	test_escapes();
+	test_file();
+	return tap_done();
+}
