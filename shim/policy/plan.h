@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decision: profile + configuration + facts -> plan. Pure: no system calls, nothing is opened, nothing is changed.
+ * Three kinds of answer: refuse (a refusal), tighten and add (an edit with the profile key that asked for it). What the
+ * engine or the user made stricter than the profile is never loosened; planning the planned document again changes nothing.
+ */
+#ifndef QUOD_POLICY_PLAN_H
+#define QUOD_POLICY_PLAN_H
+
+#include <sys/types.h>
+
+#include "oci/edit.h"
+#include "oci/spec.h"
+#include "shim/egress/ruleset.h"
+#include "shim/policy/profile.h"
+
+/* What the host shows about one mount of the configuration. */
+struct fact_mount {
+	bool is_bind;			/* type "bind", or an option bind/rbind */
+	int error;			/* positive errno of the look-up of a bind's source; 0 when it was found */
+	char *resolved;			/* the source, absolute, without any link; NULL when not found */
+	mode_t mode;			/* S_IFMT part says what it is */
+	uint32_t owner_uid;
+	uint64_t fs_magic;		/* statfs f_type */
+	bool is_mount_point;		/* something is mounted exactly at the source */
+	char *mount_root;		/* mountinfo's root field of the mount that the source lies on */
+	bool has_submounts;
+	bool is_root_only;		/* nobody but root can change the path to it */
+	bool destination_has_link;	/* the destination passes a symbolic link in the root file system */
+	char *destination;		/* normalised: absolute, no "//", ".", "..", no slash at the end; NULL when it can't be */
+};
+
+/* What the host shows about one namespace entry with a path. */
+struct fact_namespace {
+	int error;			/* positive errno when the path is no namespace file */
+	bool is_host;			/* the same namespace as pid 1's (or quod's own) */
+	bool is_empty;			/* network: no process is in it */
+	char *owner_key;		/* state key of the quod container that made it; NULL */
+};
+
+enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO };
+
+struct facts {
+	enum engine engine;
+	const char *id;			/* the container's, borrowed */
+	const char *bundle_path;	/* the engine's, resolved, borrowed */
+	char *rootfs;			/* /root/path, absolute and resolved */
+	char *engine_data_root;		/* Docker's data root ("/var/lib/docker") as the rootfs shows it; NULL */
+	struct fact_mount *mounts;	/* one per oci_config.mounts */
+	size_t mount_count;
+	struct fact_namespace *namespaces;	/* one per oci_config.namespaces */
+	size_t namespace_count;
+	int cgroup_version;		/* 1 or 2 */
+	bool has_swap_accounting;
+	bool is_rootless;		/* in a user namespace, or not uid 0 */
+	uint64_t own_capabilities;	/* quod's bounding set: what can't be given can't be asked for */
+	uint64_t rlimit_hard[16];	/* quod's own hard limits, index RLIMIT_*; raising needs CAP_SYS_RESOURCE */
+	bool may_raise_rlimits;
+	struct network *host_addresses;	/* the host's own addresses, v4 and v6 */
+	size_t host_address_count;
+	bool wants_systemd_cgroup;	/* --systemd-cgroup was given */
+	char *hook_path;		/* $(libexecdir)/quod/quod-hook */
+	const char *state_dir;		/* of this container: /run/quod/containers/KEY */
+	const char *key;
+	bool has_apparmor, has_selinux;
+	const char *deadline;		/* RFC 3339 of QUOD_DEADLINE, or "" when wall is unlimited */
+};
+
+void facts_release(struct facts *facts);
+
+struct refusal {
+	char *pointer;		/* where in the document, "" for the whole */
+	char *text;		/* "host path /etc is not allowed at /mnt" */
+	char *key;		/* the profile key: "mounts.allow" */
+};
+
+/* A mount whose checked source is cloned into quod's own directory; config.json then names the clone. */
+struct plan_clone {
+	size_t mount_index;	/* in the engine's /mounts */
+	bool recursive, readonly;
+	size_t number;		/* the clone is <state_dir>/mounts/<number> */
+};
+
+struct plan {
+	struct oci_edits edits;
+	struct refusal *refusals;
+	size_t refusal_count;
+	struct strings notes;		/* what the profile asks for and this host can't hold: "resources.swap: no swap accounting" */
+	struct plan_clone *clones;
+	size_t clone_count;
+	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
+	bool joins_network;		/* it joins one that another container under quod made */
+	struct ruleset ruleset;
+};
+
+/* What every planner gets. */
+struct plan_input {
+	const struct profile *profile;
+	const struct oci_config *config;
+	const struct facts *facts;
+};
+
+void plan_make(const struct plan_input *input, struct plan *plan);	/* free with plan_release */
+void plan_release(struct plan *plan);
+
+/* exec: the same bounds for one more process. `root` is the whole process.json. */
+void plan_make_exec(const struct plan_input *input, const struct json *root, struct plan *plan);
+
+/* update: `resources` is a runtime-spec resources object; values over the profile's bounds are refusals (never clamped). */
+void plan_make_update(const struct plan_input *input, const struct json *resources, struct plan *plan);
+
+/* The refusal line: "refused by profile 'balanced': /mounts/9: ... (mounts.allow); /linux/...", escaped for a terminal. */
+void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *profile_name);
+
+/* For the planners (policy/{document,mounts,process,seccomp,namespaces,devices,hooks,resources,network}.c). Each touches
+ * its own part of the document only. Removals from an array are added from the highest index down, after the replacements
+ * and before the appends of that array. */
+void plan_refuse(struct plan *plan, const char *key, const char *pointer, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void plan_note(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void plan_document(const struct plan_input *input, struct plan *plan);	/* unknown, other case, wrong type */
+void plan_mounts(const struct plan_input *input, struct plan *plan);	/* mounts, root, masks */
+void plan_process(const struct plan_input *input, const struct oci_process *process, const char *pointer, struct plan *plan);
+void plan_seccomp(const struct plan_input *input, struct plan *plan);
+void plan_namespaces(const struct plan_input *input, struct plan *plan);
+void plan_devices(const struct plan_input *input, struct plan *plan);	/* devices, their cgroup rules */
+void plan_kernel(const struct plan_input *input, struct plan *plan);	/* sysctls, annotations, LSM, everything else of linux */
+void plan_hooks(const struct plan_input *input, struct plan *plan);	/* the engine's own pass; quod's is added behind them */
+void plan_resources(const struct plan_input *input, struct plan *plan);
+void plan_network(const struct plan_input *input, struct plan *plan);	/* fills plan->ruleset */
+void plan_unenforced(const struct plan_input *input, struct plan *plan);	/* keys that this version can't hold: refused */
+
+#endif
