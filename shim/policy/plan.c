@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan: its lists, and the order in which the planners are asked. Decides nothing itself and acts on nothing.
+ */
+#include "shim/policy/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+
+void plan_refuse(struct plan *plan, const char *key, const char *pointer, const char *format, ...)
+{
+	struct refusal *refusal;
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = alloc_copy("refused (out of memory for the reason)");
+	va_end(args);
+	plan->refusals = alloc_grow(plan->refusals, plan->refusal_count + 1, sizeof(*plan->refusals));
+	refusal = &plan->refusals[plan->refusal_count++];
+	refusal->key = alloc_copy(key);
+	refusal->pointer = alloc_copy(pointer);
+	refusal->text = text;
+}
+
+void plan_note(struct plan *plan, const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (text)
+		strings_add(&plan->notes, text);
+}
+
+void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *profile_name)
+{
+	buf_puts(buf, "refused by profile '");
+	buf_put_plain(buf, profile_name);
+	buf_puts(buf, "': ");
+	for (size_t i = 0; i < plan->refusal_count; i++) {
+		const struct refusal *refusal = &plan->refusals[i];
+
+		if (i)
+			buf_puts(buf, "; ");
+		buf_put_plain(buf, refusal->pointer);
+		if (refusal->pointer[0])
+			buf_puts(buf, ": ");
+		buf_put_plain(buf, refusal->text);
+		buf_puts(buf, " (");
+		buf_put_plain(buf, refusal->key);
+		buf_putc(buf, ')');
+	}
+}
+
+static void plan_init(struct plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	oci_edits_init(&plan->edits);
+	plan->ruleset.egress_bytes = LIMIT_UNLIMITED;
+	plan->ruleset.rate = LIMIT_UNLIMITED;
+}
+
+void plan_release(struct plan *plan)
+{
+	oci_edits_free(&plan->edits);
+	for (size_t i = 0; i < plan->refusal_count; i++) {
+		free(plan->refusals[i].pointer);
+		free(plan->refusals[i].text);
+		free(plan->refusals[i].key);
+	}
+	free(plan->refusals);
+	free(plan->clones);
+	strings_free(&plan->notes);
+	ruleset_release(&plan->ruleset);
+}
+
+/* A document that means two things is judged no further: what a planner would say of it could be wrong. */
+void plan_make(const struct plan_input *input, struct plan *plan)
+{
+	plan_init(plan);
+	plan_document(input, plan);
+	if (plan->refusal_count)
+		return;
+	plan_unenforced(input, plan);
+	plan_namespaces(input, plan);
+	plan_mounts(input, plan);
+	plan_devices(input, plan);
+	plan_process(input, &input->config->process, "/process", plan);
+	plan_seccomp(input, plan);
+	plan_kernel(input, plan);
+	plan_resources(input, plan);
+	plan_network(input, plan);
+	plan_hooks(input, plan);
+}
+
+void plan_make_exec(const struct plan_input *input, const struct json *root, struct plan *plan)
+{
+	struct oci_process process;
+
+	plan_init(plan);
+	oci_process_view(root, &process);
+	plan_process(input, &process, "", plan);
+}
+
+void facts_release(struct facts *facts)
+{
+	for (size_t i = 0; i < facts->mount_count; i++) {
+		free(facts->mounts[i].resolved);
+		free(facts->mounts[i].mount_root);
+		free(facts->mounts[i].destination);
+	}
+	for (size_t i = 0; i < facts->namespace_count; i++)
+		free(facts->namespaces[i].owner_key);
+	free(facts->mounts);
+	free(facts->namespaces);
+	free(facts->rootfs);
+	free(facts->engine_data_root);
+	free(facts->host_addresses);
+	free(facts->hook_path);
+}
