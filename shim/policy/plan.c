@@ -61,7 +61,7 @@ void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *p
 	}
 }
 
-static void plan_init(struct plan *plan)
+void plan_init(struct plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
 	oci_edits_init(&plan->edits);
@@ -111,6 +111,12 @@ void plan_make_exec(const struct plan_input *input, const struct json *root, str
 	plan_process(input, &process, "", plan);
 }
 
+static void free_namespace(struct fact_namespace *fact)
+{
+	free(fact->owner_key);
+	free(fact->owner_id);
+}
+
 void facts_release(struct facts *facts)
 {
 	for (size_t i = 0; i < facts->mount_count; i++) {
@@ -119,10 +125,11 @@ void facts_release(struct facts *facts)
 		free(facts->mounts[i].destination);
 	}
 	for (size_t i = 0; i < facts->namespace_count; i++)
-		free(facts->namespaces[i].owner_key);
+		free_namespace(&facts->namespaces[i]);
 	free(facts->mounts);
 	free(facts->namespaces);
 	free(facts->rootfs);
+	free(facts->home);
 	free(facts->engine_data_root);
 	free(facts->host_addresses);
 	free(facts->hook_path);

@@ -25,9 +25,10 @@ struct fact_mount {
 	bool is_mount_point;		/* something is mounted exactly at the source */
 	char *mount_root;		/* mountinfo's root field of the mount that the source lies on */
 	bool has_submounts;
+	bool is_other_mount;		/* lies on another mount than the engine's data root does */
 	bool is_root_only;		/* nobody but root can change the path to it */
-	bool destination_has_link;	/* the destination passes a symbolic link in the root file system */
-	char *destination;		/* normalised: absolute, no "//", ".", "..", no slash at the end; NULL when it can't be */
+	char *destination;		/* where it really lands: absolute, links of the image resolved within the root file
+					   system, no "//", ".", "..", no slash at the end; NULL when there is no such place */
 };
 
 /* What the host shows about one namespace entry with a path. */
@@ -36,6 +37,7 @@ struct fact_namespace {
 	bool is_host;			/* the same namespace as pid 1's (or quod's own) */
 	bool is_empty;			/* network: no process is in it */
 	char *owner_key;		/* state key of the quod container that made it; NULL */
+	char *owner_id;			/* and its id */
 };
 
 enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO };
@@ -45,6 +47,7 @@ struct facts {
 	const char *id;			/* the container's, borrowed */
 	const char *bundle_path;	/* the engine's, resolved, borrowed */
 	char *rootfs;			/* /root/path, absolute and resolved */
+	char *home;			/* the user's home inside: HOME of process.env, else the image's /etc/passwd, else "/" */
 	char *engine_data_root;		/* Docker's data root ("/var/lib/docker") as the rootfs shows it; NULL */
 	struct fact_mount *mounts;	/* one per oci_config.mounts */
 	size_t mount_count;
@@ -100,6 +103,7 @@ struct plan_input {
 	const struct facts *facts;
 };
 
+void plan_init(struct plan *plan);	/* an empty plan; every plan_make* begins with it */
 void plan_make(const struct plan_input *input, struct plan *plan);	/* free with plan_release */
 void plan_release(struct plan *plan);
 
