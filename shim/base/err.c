@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+__attribute__((format(printf, 3, 0)))
 static void set_text(struct err *err, int code, const char *format, va_list args)
 {
 	err->code = code > 0 ? code : 5 /* EIO: an error without a number is still an error */;
