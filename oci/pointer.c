@@ -27,13 +27,23 @@ static bool next_token(const char **at, struct buf *token)
 	return true;
 }
 
-/* RFC 6901: digits without a leading zero. */
-static bool parse_index(const char *text, size_t *index)
+bool pointer_parse_index(const char *token, size_t *index)
 {
-	if (!*text || text[strspn(text, "0123456789")] || (text[0] == '0' && text[1]) || strlen(text) > 18)
+	if (!*token || token[strspn(token, "0123456789")] || (token[0] == '0' && token[1]) || strlen(token) > 18)
 		return false;
-	*index = strtoull(text, NULL, 10);
+	*index = strtoull(token, NULL, 10);
 	return true;
+}
+
+bool pointer_split(const char *pointer, struct buf *parent, struct buf *token)
+{
+	const char *last = strrchr(pointer, '/'), *at = last;
+
+	if (!last || pointer[0] != '/')
+		return false;
+	parent->len = 0;
+	buf_put(parent, pointer, (size_t)(last - pointer));
+	return next_token(&at, token);
 }
 
 struct json *pointer_find(const struct json *root, const char *pointer)
@@ -46,7 +56,7 @@ struct json *pointer_find(const struct json *root, const char *pointer)
 		if (*pointer != '/' || !next_token(&pointer, &token))
 			return NULL;
 		if (json_is(node, JSON_ARRAY))
-			node = parse_index(token.data, &index) ? json_item(node, index) : NULL;
+			node = pointer_parse_index(token.data, &index) ? json_item(node, index) : NULL;
 		else
 			node = json_get(node, token.data);
 	}
