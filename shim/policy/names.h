@@ -32,7 +32,7 @@ struct entry {
 	bool has_port;		/* false: a name's default, 443 and 80 */
 	bool any_port;		/* ":*" */
 	uint16_t port_first, port_last;
-	enum entry_protocol protocol;
+	enum entry_protocol protocol;	/* none written: TCP, with ":*" TCP and UDP; in a deny: all */
 	bool has_at;
 	struct network at;	/* "@NETWORK" */
 };
@@ -40,11 +40,26 @@ struct entry {
 /* Parses one entry; err says what is wrong with it. Free with entry_release. */
 int entry_parse(const char *text, struct entry *entry, struct err *err);
 void entry_release(struct entry *entry);
+void entry_copy(const struct entry *from, struct entry *to);	/* deep; free with entry_release */
 bool entry_is_name(const struct entry *entry);	/* a name or a pattern */
 
+/* `name` must come from name_normalize. Names and patterns only: ports and addresses are the caller's to compare. */
+bool entry_matches_name(const struct entry *entry, const char *name);
+
+/* Whatever `inner`'s name, pattern or network matches is matched by `outer`'s; ports and protocols are not looked at. */
+bool entry_covers_what(const struct entry *outer, const struct entry *inner);
+
+/* Lower case, without a final dot; -EINVAL for what is no host name: other characters than letters, digits, hyphens and
+ * underscores, lengths beyond DNS's, a last label that is a number. */
+#define NAME_SIZE 254
+int name_normalize(const char *text, char name[NAME_SIZE]);
+
+int ports_parse(const char *text, uint16_t *first, uint16_t *last);	/* "443" or "8000-8099"; 0 or -EINVAL */
+
 int address_parse(const char *text, struct address *address);		/* 0 or -EINVAL; "::ffff:a.b.c.d" becomes v4 */
-int network_parse(const char *text, struct network *network);		/* "addr" (full prefix) or "addr/len" */
+int network_parse(const char *text, struct network *network);	/* "addr" (full prefix) or "addr/len" without host bits */
 void address_print(struct buf *buf, const struct address *address);
+void network_print(struct buf *buf, const struct network *network);	/* without "/len" when it is one address */
 bool network_has(const struct network *network, const struct address *address);
 bool network_covers(const struct network *outer, const struct network *inner);
 
@@ -52,7 +67,8 @@ bool network_covers(const struct network *outer, const struct network *inner);
  * loopback, this-network. The host's own addresses come beside these from the facts. */
 const struct network *never_reachable(size_t *count);
 
-/* IANA's special-purpose registries, v4 and v6: all that is not globally reachable. @public is what lies outside. */
+/* IANA's special-purpose registries, v4 and v6: all that is not globally reachable, with multicast and the blocks of
+ * IPv6 that nobody has. Sorted, no two overlap. @public is what lies outside. */
 const struct network *special_purpose(size_t *count);
 bool address_is_public(const struct address *address);
 

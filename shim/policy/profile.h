@@ -195,6 +195,10 @@ void strings_add(struct strings *strings, const char *text);
 bool strings_has(const struct strings *strings, const char *text);
 void strings_free(struct strings *strings);
 
+/* [A-Za-z0-9_.-]+, not starting with a dot: the name of a profile or a group, and so a file name. */
+#define PROFILE_NAME_MAX 128
+bool profile_name_is_valid(const char *name);
+
 /* Shell-like match: '*' any run of characters. For env.scrub, seccomp.deny, sysctls, hooks. */
 bool pattern_matches(const char *pattern, const char *text);
 

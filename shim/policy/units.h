@@ -10,7 +10,10 @@
 int bytes_parse(const char *text, uint64_t *bytes);		/* 0 or -EINVAL, -ERANGE; "0" and "unlimited" are fine */
 int duration_parse(const char *text, uint64_t *ms);
 int rate_parse(const char *text, uint64_t *bytes_per_second);
+int cpus_parse(const char *text, uint64_t *milli);		/* "2", "2.0", "0.125": at most three digits count */
 void bytes_print(struct buf *buf, uint64_t bytes);		/* shortest exact form: 4G, 1536M, 1000 */
+void rate_print(struct buf *buf, uint64_t bytes_per_second);	/* 50M/s */
 void duration_print(struct buf *buf, uint64_t ms);		/* shortest exact form: 8h, 90m, 1500ms */
+void cpus_print(struct buf *buf, uint64_t milli);		/* 2.0, 0.125: a JSON number unless it is unlimited */
 
 #endif

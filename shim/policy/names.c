@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Egress entries and host names: how they are read and compared. Everything that says "allowed" asks here. Must never
+ * guess: what could be read in two ways is refused with the spelling that is meant.
+ */
+#include "shim/policy/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/policy/profile.h"
+
+#define NAME_MAX_LEN 253
+#define LABEL_MAX_LEN 63
+
+static const char *const protocol_names[] = {
+	[ENTRY_TCP] = "tcp", [ENTRY_UDP] = "udp", [ENTRY_ICMP] = "icmp", [ENTRY_TLS] = "tls", [ENTRY_HTTP] = "http",
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_label_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+}
+
+/* A last label of digits only, or 0x and hex digits: resolvers and libcs take such a name for an address. */
+static bool ends_in_number(const char *name)
+{
+	const char *dot = strrchr(name, '.'), *label = dot ? dot + 1 : name;
+
+	if (label[0] == '0' && label[1] == 'x')
+		return strspn(label + 2, "0123456789abcdef") == strlen(label + 2);
+	return strspn(label, "0123456789") == strlen(label);
+}
+
+int name_normalize(const char *text, char name[NAME_SIZE])
+{
+	size_t len = strlen(text), label = 0;
+
+	if (len && text[len - 1] == '.')
+		len--;
+	if (!len || len > NAME_MAX_LEN)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c == '.' ? !label : !is_label_char(c))
+			return -EINVAL;
+		label = c == '.' ? 0 : label + 1;
+		if (label > LABEL_MAX_LEN)
+			return -EINVAL;
+		name[i] = c;
+	}
+	name[len] = '\0';
+	return label && !ends_in_number(name) ? 0 : -EINVAL;
+}
+
+/* The parts of an entry's text, cut apart in a copy of it. NULL: not there. */
+struct parts {
+	char *what, *port, *protocol, *at;
+};
+
+/* Behind a closing bracket, or at the first colon or slash; a network's own "/LEN" stays with it. */
+static char *find_end_of_what(char *what)
+{
+	char *end;
+
+	if (what[0] == '[') {
+		end = strchr(what, ']');
+		return end ? end + 1 : NULL;
+	}
+	end = what + strcspn(what, ":/");
+	if (*end == '/' && is_digit(end[1]))
+		end += 1 + strcspn(end + 1, ":/");
+	return end;
+}
+
+static int parts_cut(char *text, struct parts *parts, struct err *err)
+{
+	char *at = strchr(text + (text[0] == '@'), '@'), *end;
+
+	*parts = (struct parts){ .what = text };
+	if (at) {
+		*at = '\0';
+		parts->at = at + 1;
+	}
+	if (text[0] != '[' && strchr(text, ':') != strrchr(text, ':'))
+		return err_set(err, EINVAL, "an IPv6 address or network goes into brackets: '[2001:db8::/32]:443'");
+	end = find_end_of_what(text);
+	if (!end)
+		return err_set(err, EINVAL, "the closing bracket is missing");
+	if (*end == ':') {
+		*end++ = '\0';
+		parts->port = end;
+		end += strcspn(end, "/");
+	}
+	if (*end == '/') {
+		*end++ = '\0';
+		parts->protocol = end;
+		end += strlen(end);
+	}
+	if (*end)
+		return err_set(err, EINVAL, "'%s' can't be read (WHAT[:PORT[-PORT]][/PROTOCOL][@NETWORK])", end);
+	return 0;
+}
+
+int ports_parse(const char *text, uint16_t *first, uint16_t *last)
+{
+	unsigned long ends[2] = { 0, 0 };
+	int i = 0;
+
+	for (;; text++) {
+		if (!is_digit(*text) || *text == '0')
+			return -EINVAL;
+		while (is_digit(*text) && ends[i] <= UINT16_MAX)
+			ends[i] = ends[i] * 10 + (unsigned long)(*text++ - '0');
+		if (ends[i] > UINT16_MAX)
+			return -EINVAL;
+		if (*text != '-' || i)
+			break;
+		i++;
+	}
+	if (*text || (i && ends[1] < ends[0]))
+		return -EINVAL;
+	*first = (uint16_t)ends[0];
+	*last = (uint16_t)ends[i];
+	return 0;
+}
+
+static int read_port(const char *port, struct entry *entry, struct err *err)
+{
+	if (!port)
+		return 0;
+	entry->has_port = true;
+	if (!strcmp(port, "*")) {
+		entry->any_port = true;
+		entry->port_last = UINT16_MAX;
+		return 0;
+	}
+	if (ports_parse(port, &entry->port_first, &entry->port_last) < 0)
+		return err_set(err, EINVAL, "port '%s' is not 1-65535, a range FIRST-LAST of these, or *", port);
+	return 0;
+}
+
+static int read_protocol(const char *protocol, struct entry *entry, struct err *err)
+{
+	if (!protocol)
+		return 0;
+	for (size_t i = ENTRY_TCP; i < ARRAY_SIZE(protocol_names); i++)
+		if (!strcmp(protocol, protocol_names[i])) {
+			entry->protocol = (enum entry_protocol)i;
+			return 0;
+		}
+	return err_set(err, EINVAL, "protocol '%s' is none of tcp, udp, icmp, tls, http", protocol);
+}
+
+/* Brackets are optional here: nothing can follow. */
+static int read_at(char *at, struct entry *entry, struct err *err)
+{
+	size_t len;
+
+	if (!at)
+		return 0;
+	len = strlen(at);
+	if (at[0] == '[' && len > 2 && at[len - 1] == ']') {
+		at[len - 1] = '\0';
+		at++;
+	}
+	if (network_parse(at, &entry->at) < 0)
+		return err_set(err, EINVAL, "'@%s' is not a network (ADDRESS or ADDRESS/LENGTH without host bits)", at);
+	entry->has_at = true;
+	return 0;
+}
+
+static int read_name(const char *what, struct entry *entry, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	entry->kind = ENTRY_NAME;
+	if (!strncmp(what, "**.", 3)) {
+		entry->kind = ENTRY_ANY_LABELS;
+		what += 3;
+	} else if (!strncmp(what, "*.", 2)) {
+		entry->kind = ENTRY_ONE_LABEL;
+		what += 2;
+	}
+	if (strchr(what, '*'))
+		return err_set(err, EINVAL, "a pattern is '*.NAME' (one label) or '**.NAME' (one or more), nothing else");
+	if (name_normalize(what, name) < 0)
+		return err_set(err, EINVAL,
+			       "'%s' is neither a host name (letters, digits, '-', '_'; IDN as xn--) nor an address", what);
+	if (entry->kind != ENTRY_NAME && !strchr(name, '.'))
+		return err_set(err, EINVAL, "a pattern directly over a top-level domain is not allowed");
+	entry->name = alloc_copy(name);
+	return 0;
+}
+
+static int read_network(const char *what, struct entry *entry, struct err *err)
+{
+	entry->kind = ENTRY_NETWORK;
+	if (network_parse(what, &entry->network) < 0)
+		return err_set(err, EINVAL, "'%s' is no address and no network (ADDRESS/LENGTH without host bits)", what);
+	entry->is_single_address = !strchr(what, '/');
+	return 0;
+}
+
+static int read_group(const char *what, struct entry *entry, struct err *err)
+{
+	if (!strcmp(what, "public")) {
+		entry->kind = ENTRY_PUBLIC;
+		return 0;
+	}
+	entry->kind = ENTRY_GROUP;
+	if (!profile_name_is_valid(what))
+		return err_set(err, EINVAL, "group '@%s': a name is letters, digits, '-', '_' and '.'", what);
+	entry->name = alloc_copy(what);
+	return 0;
+}
+
+static int read_what(char *what, struct entry *entry, struct err *err)
+{
+	size_t len = strlen(what);
+	bool looks_like_address = is_digit(what[0]) && strspn(what, "0123456789./") == len;
+
+	if (!len)
+		return err_set(err, EINVAL, "no name, address, network or group in it");
+	if (what[0] == '@')
+		return read_group(what + 1, entry, err);
+	if (what[0] == '[') {
+		what[len - 1] = '\0';
+		if (!strchr(what + 1, ':'))
+			return err_set(err, EINVAL, "only an IPv6 address or network stands in brackets");
+		return read_network(what + 1, entry, err);
+	}
+	return looks_like_address || strchr(what, '/') ? read_network(what, entry, err) : read_name(what, entry, err);
+}
+
+/* What may not stand together. */
+static int check_entry(const struct entry *entry, struct err *err)
+{
+	bool is_name = entry_is_name(entry);
+
+	if (entry->kind == ENTRY_GROUP && (entry->has_port || entry->protocol || entry->has_at))
+		return err_set(err, EINVAL, "a group's own entries say port, protocol and network: write '@%s' alone",
+			       entry->name);
+	if (entry->has_at && !is_name)
+		return err_set(err, EINVAL, "@NETWORK goes with a name only");
+	if (entry->protocol == ENTRY_ICMP && entry->has_port)
+		return err_set(err, EINVAL, "ICMP has no ports");
+	if ((entry->protocol == ENTRY_TLS || entry->protocol == ENTRY_HTTP) && !is_name)
+		return err_set(err, EINVAL, "/tls and /http look for a name: write /tcp for an address");
+	if ((entry->kind == ENTRY_NETWORK || entry->kind == ENTRY_PUBLIC) && !entry->has_port &&
+	    entry->protocol != ENTRY_ICMP)
+		return err_set(err, EINVAL, "an address, a network and @public must say the port (':443', or ':*' for all)");
+	return 0;
+}
+
+int entry_parse(const char *text, struct entry *entry, struct err *err)
+{
+	cleanup_free char *copy = alloc_copy(text);
+	struct parts parts;
+	int r;
+
+	*entry = (struct entry){ .kind = ENTRY_NAME };
+	r = parts_cut(copy, &parts, err);
+	if (!r)
+		r = read_what(parts.what, entry, err);
+	if (!r)
+		r = read_port(parts.port, entry, err);
+	if (!r)
+		r = read_protocol(parts.protocol, entry, err);
+	if (!r)
+		r = read_at(parts.at, entry, err);
+	if (!r)
+		r = check_entry(entry, err);
+	if (r) {
+		entry_release(entry);
+		return r;
+	}
+	entry->text = alloc_copy(text);
+	return 0;
+}
+
+void entry_copy(const struct entry *from, struct entry *to)
+{
+	*to = *from;
+	to->text = from->text ? alloc_copy(from->text) : NULL;
+	to->name = from->name ? alloc_copy(from->name) : NULL;
+}
+
+void entry_release(struct entry *entry)
+{
+	free(entry->text);
+	free(entry->name);
+	*entry = (struct entry){ .kind = ENTRY_NAME };
+}
+
+bool entry_is_name(const struct entry *entry)
+{
+	return entry->kind == ENTRY_NAME || entry->kind == ENTRY_ONE_LABEL || entry->kind == ENTRY_ANY_LABELS;
+}
+
+/* How many labels `name` has in front of ".base"; 0 when it doesn't end in that. */
+static size_t labels_before(const char *name, const char *base)
+{
+	size_t name_len = strlen(name), base_len = strlen(base), labels = 1;
+
+	if (name_len < base_len + 2 || name[name_len - base_len - 1] != '.' ||
+	    strcmp(name + name_len - base_len, base) != 0)
+		return 0;
+	for (size_t i = 0; i < name_len - base_len - 1; i++)
+		labels += name[i] == '.';
+	return labels;
+}
+
+bool entry_matches_name(const struct entry *entry, const char *name)
+{
+	switch (entry->kind) {
+	case ENTRY_NAME:
+		return !strcmp(entry->name, name);
+	case ENTRY_ONE_LABEL:
+		return labels_before(name, entry->name) == 1;
+	case ENTRY_ANY_LABELS:
+		return labels_before(name, entry->name) >= 1;
+	default:
+		return false;
+	}
+}
+
+/* Every name that `inner` matches is matched by `outer`. */
+static bool names_cover(const struct entry *outer, const struct entry *inner)
+{
+	if (outer->kind != ENTRY_NAME && labels_before(inner->name, outer->name) >= 1)
+		return outer->kind == ENTRY_ANY_LABELS || (inner->kind == ENTRY_NAME && entry_matches_name(outer, inner->name));
+	if (strcmp(outer->name, inner->name) != 0)
+		return false;
+	return outer->kind == inner->kind || (outer->kind == ENTRY_ANY_LABELS && inner->kind == ENTRY_ONE_LABEL);
+}
+
+static bool is_public_network(const struct network *network)
+{
+	size_t count;
+	const struct network *special = special_purpose(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (network_covers(&special[i], network) || network_covers(network, &special[i]))
+			return false;
+	return true;
+}
+
+bool entry_covers_what(const struct entry *outer, const struct entry *inner)
+{
+	if (entry_is_name(outer) && entry_is_name(inner))
+		return names_cover(outer, inner);
+	if (outer->kind == ENTRY_NETWORK && inner->kind == ENTRY_NETWORK)
+		return network_covers(&outer->network, &inner->network);
+	if (outer->kind == ENTRY_PUBLIC)
+		return inner->kind == ENTRY_PUBLIC ||
+		       (inner->kind == ENTRY_NETWORK && is_public_network(&inner->network));
+	return outer->kind == ENTRY_GROUP && inner->kind == ENTRY_GROUP && !strcmp(outer->name, inner->name);
+}
