@@ -59,27 +59,34 @@ char *alloc_printf(const char *format, ...)
 
 void buf_free(struct buf *buf)
 {
-	free(buf->data);
+	if (!buf->is_fixed)
+		free(buf->data);
 	*buf = (struct buf)BUF_INIT;
 }
 
-static void buf_reserve(struct buf *buf, size_t more)
+static bool buf_reserve(struct buf *buf, size_t more)
 {
 	size_t need = buf->len + more + 1, room = buf->room ? buf->room : 64;
 
+	if (buf->is_fixed) {
+		buf->is_cut |= need < more || need > buf->room;
+		return !buf->is_cut;
+	}
 	if (need < more)
 		alloc_fail();
 	if (need <= buf->room)
-		return;
+		return true;
 	while (room < need)
 		room = room * 2 > room ? room * 2 : need;
 	buf->data = alloc_grow(buf->data, room, 1);
 	buf->room = room;
+	return true;
 }
 
 void buf_put(struct buf *buf, const void *bytes, size_t len)
 {
-	buf_reserve(buf, len);
+	if (!buf_reserve(buf, len))
+		return;
 	if (len)
 		memcpy(buf->data + buf->len, bytes, len);
 	buf->len += len;
@@ -104,9 +111,8 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (len < 0)
+	if (len < 0 || !buf_reserve(buf, (size_t)len))
 		return;
-	buf_reserve(buf, (size_t)len);
 	va_start(args, format);
 	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
 	va_end(args);

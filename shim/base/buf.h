@@ -2,11 +2,12 @@
 /*
  * A growing byte buffer, always NUL-terminated, and the two escapes that everything printed or recorded goes through.
  * Out of memory aborts with a message (alloc_fail): the shim lives for a millisecond and nothing has happened yet.
- * The warden and the gate must not use it after they have started.
+ * The helpers beside a container must use nothing but buf_fixed after they have started.
  */
 #ifndef QUOD_BASE_BUF_H
 #define QUOD_BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +15,18 @@ struct buf {
 	char *data;	/* owned; "" is a valid empty buffer, so is NULL (BUF_INIT) */
 	size_t len;	/* without the NUL */
 	size_t room;
+	bool is_fixed;	/* buf_fixed: never grows */
+	bool is_cut;	/* a fixed buffer was too small; it then takes nothing more */
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT { NULL, 0, 0, false, false }
+
+/* A buffer in the caller's memory, for those who must not allocate: what doesn't fit is left out and is_cut set. */
+static inline struct buf buf_fixed(char *memory, size_t size)
+{
+	memory[0] = '\0';
+	return (struct buf){ memory, 0, size, true, false };
+}
 
 void buf_free(struct buf *buf);
 static inline void cleanup_buf_at(struct buf *buf)

@@ -43,6 +43,20 @@ static void test_escapes(void)
 	IS_STR(plain.data, "x\\x1b]0;t\\x07\\u009b\\xff", "buf: a terminal escape is printed as text");
 }
 
+static void test_fixed(void)
+{
+	char memory[8];
+	struct buf buf = buf_fixed(memory, sizeof(memory));
+
+	buf_printf(&buf, "%d", 12345);
+	OK(!buf.is_cut && buf.len == 5, "buf: a fixed buffer takes what fits");
+	buf_puts(&buf, "678");
+	OK(buf.is_cut, "buf: a fixed buffer says that it was too small");
+	buf_putc(&buf, '6');
+	IS_STR(buf.data, "12345", "buf: a fixed buffer that was cut takes nothing more");
+	buf_free(&buf);
+}
+
 static void test_file(void)
 {
 	char dir[] = "/tmp/quod-test-base.XXXXXX";
@@ -83,6 +97,7 @@ int main(void)
 {
 	test_err();
 	test_escapes();
+	test_fixed();
 	test_file();
 	return tap_done();
 }
