@@ -19,9 +19,16 @@ struct ledger {
 	char container[128], profile[128], engine[32];
 };
 
-/* Reads the ledger of a key (state_key); absent gives zeros and 0. */
+/* Reads the ledger of a key (state_key); absent gives zeros and 0; -EBADMSG when it is torn or not a ledger, -EPROTO when it
+ * is one of another version. Neither reading nor writing allocates. */
 int ledger_read(const char *dir, const char *key, struct ledger *ledger, struct err *err);
+
+/* Sets updated_s to now. Control characters in texts become '?'. */
 int ledger_write(const char *dir, const char *key, const struct ledger *ledger, struct err *err);
+
+/* Adds one run's news to the ledger of a key that several containers may share (budgets.scope), under a lock: `more` has
+ * what was spent since the last call, and the texts as they shall stand. *ledger is the sum. */
+int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err);
 
 /* Removes ledgers not updated for keep_ms; returns how many. */
 int ledger_prune(const char *dir, uint64_t keep_ms, struct err *err);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of the ledger (shim/state/ledger.c): what is written comes back, and nothing that was torn does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/base/buf.h"
+#include "shim/base/cleanup.h"
+#include "shim/base/file.h"
+#include "shim/state/ledger.h"
+#include "tests/unit/tap.h"
+
+static char dir[96], path[128];
+
+static void spill(const char *text, size_t len)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0 || file_write_all(fd, text, len))
+		exit(99);
+}
+
+static struct ledger example(void)
+{
+	struct ledger ledger = { .wall_ms = 1500, .cpu_us = UINT64_MAX, .egress_bytes = 7, .runs = 2, .period_start_s = -3 };
+
+	strcpy(ledger.ended, "wall 8h spent");
+	strcpy(ledger.container, "c\n1\x1b");
+	strcpy(ledger.profile, "web");
+	strcpy(ledger.engine, "docker");
+	return ledger;
+}
+
+static void test_round(void)
+{
+	struct ledger ledger, wanted = example();
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	OK(ledger_read(dir, "k1", &ledger, &err) == 0 && ledger.wall_ms == 0 && ledger.runs == 0, "ledger: an absent one is zero");
+	OK(ledger_write(dir, "k1", &wanted, &err) == 0, "ledger: its directory is made");
+	OK(ledger_read(dir, "k1", &ledger, &err) == 0, "ledger: it is read back");
+	OK(ledger.wall_ms == 1500 && ledger.cpu_us == UINT64_MAX && ledger.egress_bytes == 7 && ledger.runs == 2 &&
+	   ledger.period_start_s == -3, "ledger: the numbers come back");
+	OK(ledger.updated_s > 1700000000, "ledger: the time of the last write is noted");
+	IS_STR(ledger.ended, "wall 8h spent", "ledger: the ending comes back");
+	IS_STR(ledger.container, "c?1?", "ledger: control characters of a name do not make lines");
+	OK(!stat(path, &st) && (st.st_mode & 0777) == 0600, "ledger: it is the owner's alone");
+	OK(ledger_read(dir, "../k1", &ledger, &err) == -EINVAL && ledger_write(dir, "", &wanted, &err) == -EINVAL &&
+	   ledger_read(dir, ".lock", &ledger, &err) == -EINVAL, "ledger: a key that is a path is refused");
+}
+
+static void test_torn(void)
+{
+	cleanup_free char *text = NULL, *longer = NULL;
+	cleanup_close int fd = open(path, O_RDONLY);
+	struct err err = ERR_INIT;
+	struct ledger ledger;
+	size_t len = 0, seen = 0, zero = 0;
+
+	if (fd < 0 || file_read_all(fd, 10000, &text, &len, &err))
+		exit(99);
+	for (size_t cut = 0; cut < len; cut++) {
+		spill(text, cut);
+		seen += ledger_read(dir, "k1", &ledger, &err) == -EBADMSG;
+		zero += ledger.wall_ms == 0 && ledger.cpu_us == 0 && !ledger.container[0];
+	}
+	OK(seen == len, "ledger: torn at any byte it is refused");
+	OK(zero == len, "ledger: and nothing of it is given back");
+	seen = 0;
+	for (size_t i = 0; i < len; i++) {
+		text[i] ^= 1;
+		spill(text, len);
+		seen += ledger_read(dir, "k1", &ledger, &err) < 0;
+		text[i] ^= 1;
+	}
+	OK(seen == len, "ledger: with any bit flipped it is refused");
+	longer = alloc_zeroed(1, len + 2);
+	memcpy(longer, text, len);
+	longer[len] = '\n';
+	spill(longer, len + 1);
+	OK(ledger_read(dir, "k1", &ledger, &err) == -EBADMSG, "ledger: bytes behind the end are refused");
+	text[12] = '9';
+	spill(text, len);
+	OK(ledger_read(dir, "k1", &ledger, &err) == -EPROTO, "ledger: another version is refused as such");
+	OK(ledger_add(dir, "k1", &ledger, &ledger, &err) == -EPROTO, "ledger: nothing is added to what can't be read");
+	unlink(path);
+	if (symlink("/etc/passwd", path))
+		exit(99);
+	OK(ledger_read(dir, "k1", &ledger, &err) == -ELOOP, "ledger: a link is not followed");
+	unlink(path);
+}
+
+static void test_add(void)
+{
+	struct ledger sum, more = { .wall_ms = 1, .cpu_us = 10, .egress_bytes = UINT64_MAX - 5 };
+	struct err err = ERR_INIT;
+	int failed = 0;
+
+	for (int i = 0; i < 10; i++)
+		if (fork() == 0) {
+			int r = 0;
+
+			for (int n = 0; n < 10; n++)
+				r |= ledger_add(dir, "k1", &more, &sum, &err);
+			_exit(r ? 1 : 0);
+		}
+	for (int i = 0, status; i < 10; i++)
+		failed += wait(&status) < 0 || status != 0;
+	OK(failed == 0, "ledger: ten writers add at the same time");
+	strcpy(more.ended, "exit 0");
+	OK(ledger_add(dir, "k1", &more, &sum, &err) == 0 && sum.wall_ms == 101 && sum.cpu_us == 1010, "ledger: no addition is lost");
+	OK(sum.egress_bytes == UINT64_MAX, "ledger: a sum never wraps");
+	IS_STR(sum.ended, "exit 0", "ledger: the texts are the last writer's");
+}
+
+static void test_prune(void)
+{
+	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct ledger ledger = example();
+	struct err err = ERR_INIT;
+
+	ledger_write(dir, "k2", &ledger, &err);
+	OK(ledger_prune(dir, 60000, &err) == 0, "ledger: young ones stay");
+	spill("torn", 4);
+	utimensat(AT_FDCWD, path, old, 0);
+	OK(ledger_prune(dir, 60000, &err) == 1, "ledger: an old torn one is pruned by the file's own time");
+	OK(ledger_read(dir, "k2", &ledger, &err) == 0 && ledger.wall_ms == 1500, "ledger: the others stay");
+	OK(ledger_prune("/nonexistent", 1, &err) == 0, "ledger: nothing to prune is no error");
+}
+
+int main(void)
+{
+	char root[] = "/tmp/quod-test-ledger.XXXXXX", command[64];
+
+	if (!mkdtemp(root))
+		return 99;
+	snprintf(dir, sizeof(dir), "%s/lib/ledger", root);
+	snprintf(path, sizeof(path), "%s/k1", dir);
+	test_round();
+	test_torn();
+	test_add();
+	test_prune();
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	if (system(command))
+		return 99;
+	return tap_done();
+}
