@@ -111,8 +111,8 @@ nothing() {
 		Makefile.am configure.ac --include='*' --exclude=layers.bats --exclude-dir=corpus --exclude-dir=data 2>/dev/null || true)"
 }
 
-@test "words: a skip gives its reason" {
-	nothing "$(grep -rnE '\bskip\b' tests --include='*.bats' --exclude=layers.bats | grep -vE 'skip "[^"]{12,}"|@test|^[^:]*:[0-9]*:[ 	]*#' || true)"
+@test "words: a skipped test gives its reason" {
+	nothing "$(grep -rnE '\bskip\b' tests --include='*.bats' --exclude=layers.bats | grep -vE 'ski[p] "[^"]{12,}"|@test|^[^:]*:[0-9]*:[ 	]*#' || true)"
 }
 
 @test "words: every source file is in the tarball's list" {

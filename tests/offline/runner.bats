@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The runner's own accounts (tests/tap.sh) and the installer: a test that did not run must never look like one that passed.
+
+setup() {
+	src=$BATS_TEST_TMPDIR/src out=$BATS_TEST_TMPDIR
+	mkdir -p "$src/tests"
+	echo 'live/one: one: needs * -- this machine has none' >"$src/tests/skips"
+	mark='# s''kip'
+	total_passed=0 total_failed=0 total_skipped=0
+	. "$BATS_TEST_DIRNAME/../tap.sh"
+}
+
+# accounts NAME EXIT-STATUS PASSED FAILED SKIPPED <TAP
+accounts() {
+	cat >"$out/log"
+	account "$1" "$out/log" "$2" 0
+	echo "got $total_passed passed, $total_failed failed, $total_skipped skipped"
+	[ "$total_passed $total_failed $total_skipped" = "$3 $4 $5" ]
+}
+
+@test "runner: what passes is counted" {
+	printf 'ok 1 - a\nok 2 - b\n1..2\n' | accounts unit/x 0 2 0 0
+}
+
+@test "runner: a failure is shown with what follows it" {
+	run accounts unit/x 1 1 1 0 < <(printf 'ok 1 - a\nnot ok 2 - b\n# x.c:3: b\n1..2\n')
+	[ "$status" = 0 ]
+	[[ $output == *'not ok 2 - b'*'x.c:3: b'* ]]
+}
+
+@test "runner: a program without a plan has died" {
+	printf 'ok 1 - a\n' | accounts unit/x 0 1 1 0
+}
+
+@test "runner: a program that ran fewer tests than it planned has failed" {
+	printf '1..3\nok 1 - a\n' | accounts unit/x 0 1 1 0
+}
+
+@test "runner: an exit status without a failed test is a failure" {
+	printf '1..1\nok 1 - a\n' | accounts unit/x 134 1 1 0
+}
+
+@test "runner: a program that was ended by its time limit has failed" {
+	printf '1..1\nok 1 - a\n' | accounts unit/x 124 1 1 0
+}
+
+@test "runner: an empty output is a failure" {
+	accounts unit/x 0 0 1 0 </dev/null
+}
+
+@test "runner: a skipped test that is listed is counted as skipped" {
+	printf '1..1\nok 1 one: needs a tape drive %s there is no tape\n' "$mark" | accounts live/one 0 0 0 1
+}
+
+@test "runner: a skipped test that isn't listed is a failure, in another file too" {
+	printf '1..1\nok 1 one: wants a tape drive %s there is no tape\n' "$mark" | accounts live/one 0 0 1 0
+	printf '1..1\nok 1 one: needs a tape drive %s there is no tape\n' "$mark" | accounts live/two 0 0 1 0
+}
+
+@test "runner: a line of tests/skips that is not understood is a failure" {
+	echo 'live/one one needs' >>"$src/tests/skips"
+	printf '1..1\nok 1 - a\n' | accounts unit/x 0 1 1 0
+}
+
+# A machine of stubs: dpkg-query knows nothing, apt-get writes down what it was asked for.
+stub_machine() {
+	bin=$BATS_TEST_TMPDIR/bin
+	mkdir -p "$bin"
+	printf '#!/bin/sh\nexit 1\n' >"$bin/dpkg-query"
+	printf '#!/bin/sh\nexit 1\n' >"$bin/apt-cache"
+	printf '#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >>%s/asked\n' "$BATS_TEST_TMPDIR" >"$bin/apt-get"
+	printf '#!/bin/sh\necho %s\n' "$1" >"$bin/id"
+	chmod +x "$bin"/*
+	PATH=$bin:$PATH
+}
+
+@test "install-missing: a user is told what root has to install" {
+	stub_machine 1000
+	run "$BATS_TEST_DIRNAME/../install-missing" build
+	[ "$status" = 1 ]
+	[[ $output == *'apt-get install --no-install-recommends '*libyajl-dev* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/asked" ]
+}
+
+@test "install-missing: without lists they are fetched first, and nothing is asked" {
+	[ "$(id -u)" = 0 ] || skip "writes policy-rc.d, which takes root"
+	stub_machine 0
+	run "$BATS_TEST_DIRNAME/../install-missing" build
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == 'quod: installing '*libmnl-dev* ]]
+	[ "$(sed -n 1p "$BATS_TEST_TMPDIR/asked")" = "noninteractive update -q" ]
+	[[ $(sed -n 2p "$BATS_TEST_TMPDIR/asked") == 'noninteractive install -y -q --no-install-recommends '* ]]
+}
+
+@test "install-missing: an unknown set is refused" {
+	run "$BATS_TEST_DIRNAME/../install-missing" everything
+	[ "$status" = 2 ]
+}
