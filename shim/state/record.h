@@ -27,6 +27,8 @@ void state_places_init(struct state_places *places);
 #define STATE_KEY 41
 void state_key(const char *runtime_root, const char *id, char key[STATE_KEY]);
 
+/* record.json is an object with "version" and a member for each field below, of the same name; the strings, "created_s" and
+ * "profile_json" must be there, "plan" and "guardian_pid" may be absent; other members are left to those who know them. */
 struct record {
 	struct json_tree *tree;		/* owns everything */
 	struct json *root;
@@ -44,13 +46,15 @@ int record_open_dir(const struct state_places *places, const char *key, bool cre
 /* Exclusive lock on the container's state for the life of the descriptor; waits at most timeout_ms (-ETIMEDOUT). */
 int record_lock(int dir_fd, int timeout_ms, struct err *err);
 
+/* Replaces record.json atomically; "version" is set by the caller's document (RECORD_VERSION). */
 int record_write(int dir_fd, const struct json *root, struct err *err);
 
 /* -ENOENT when there is none; -EPROTO for one of another version. Free with record_release. */
 int record_read(int dir_fd, struct record *record, struct err *err);
 void record_release(struct record *record);
 
-/* Removes a container's state directory and all in it (mounts below are detached first). */
+/* Removes a container's state directory and all in it. What is mounted on <state>/mounts/NAME is detached first; no link is
+ * followed and no mount entered, so that nothing of what was mounted there is ever touched. Absent is no error. */
 int record_remove(const struct state_places *places, const char *key, struct err *err);
 
 /* Calls visit(key, data) for each state directory until it returns non-zero; returns that. */
