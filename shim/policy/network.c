@@ -165,7 +165,7 @@ static void refuse_network_capabilities(const struct plan_input *input, struct p
 	static const struct {
 		unsigned number;
 		const char *name;
-	} refused[] = { { CAP_NET_RAW, "CAP_NET_RAW" }, { CAP_NET_ADMIN, "CAP_NET_ADMIN" }, { CAP_SYS_ADMIN, "CAP_SYS_ADMIN" } };
+	} refused[] = { { CAP_NET_RAW, "CAP_NET_RAW" }, { CAP_NET_ADMIN, "CAP_NET_ADMIN" } };
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (input->profile->process.capabilities >> refused[i].number & 1)

@@ -121,7 +121,6 @@ void facts_release(struct facts *facts)
 {
 	for (size_t i = 0; i < facts->mount_count; i++) {
 		free(facts->mounts[i].resolved);
-		free(facts->mounts[i].mount_root);
 		free(facts->mounts[i].destination);
 	}
 	for (size_t i = 0; i < facts->namespace_count; i++)

@@ -20,10 +20,8 @@ struct fact_mount {
 	int error;			/* positive errno of the look-up of a bind's source; 0 when it was found */
 	char *resolved;			/* the source, absolute, without any link; NULL when not found */
 	mode_t mode;			/* S_IFMT part says what it is */
-	uint32_t owner_uid;
 	uint64_t fs_magic;		/* statfs f_type */
 	bool is_mount_point;		/* something is mounted exactly at the source */
-	char *mount_root;		/* mountinfo's root field of the mount that the source lies on */
 	bool has_submounts;
 	bool is_other_mount;		/* lies on another mount than the engine's data root does */
 	bool is_root_only;		/* nobody but root can change the path to it */

@@ -152,10 +152,25 @@ static void plan_paths(struct plan *plan, const struct json *given, const char *
 		oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.mask", list, "/linux/%s", member);
 }
 
+/* A root file system that is the host's own, or holds a directory of its system, would be a mount of the host. */
+static void refuse_host_rootfs(const struct plan_input *input, struct plan *plan)
+{
+	static const char *const system[] = { "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin",
+					      "/sys", "/usr", "/var/lib", "/var/log", "/run" };
+	const char *rootfs = input->facts->rootfs;
+
+	for (size_t i = 0; rootfs && i < ARRAY_SIZE(system); i++)
+		if (path_is_within(system[i], rootfs)) {
+			plan_refuse(plan, "mounts.allow", "/root/path", "the root file system %s is the host's own", rootfs);
+			return;
+		}
+}
+
 void rootfs_plan(const struct plan_input *input, struct plan *plan)
 {
 	const struct oci_config *config = input->config;
 
+	refuse_host_rootfs(input, plan);
 	if (input->profile->rootfs.readonly && !config->root_readonly)
 		oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.readonly", json_make_bool(plan->edits.tree, true),
 			      "/root/readonly");

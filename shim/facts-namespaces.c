@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Facts about namespaces that are handed over by path: the host's own in disguise, one of a container under quod, or a
+ * fresh one without any process. Compared by device and inode.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/facts.h"
+#include "shim/state/spaces.h"
+
+static const char *proc_name(const char *type)
+{
+	static const char *const names[][2] = { { "network", "net" }, { "mount", "mnt" }, { "pid", "pid" }, { "ipc", "ipc" },
+						{ "uts", "uts" }, { "user", "user" }, { "cgroup", "cgroup" }, { "time", "time" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i][0], type))
+			return names[i][1];
+	return NULL;
+}
+
+static bool is_namespace_of(const char *process, const char *name, const struct stat *wanted)
+{
+	cleanup_free char *path = alloc_printf("/proc/%s/ns/%s", process, name);
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
+}
+
+static bool has_no_process(const char *name, const struct stat *wanted)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool found = !proc;
+
+	while (!found && (entry = readdir(proc)))
+		found = isdigit((unsigned char)entry->d_name[0]) && is_namespace_of(entry->d_name, name, wanted);
+	if (proc)
+		closedir(proc);
+	return !found;
+}
+
+struct owner_search {
+	const struct state_places *places;
+	const char *name;
+	const struct stat *wanted;
+	struct fact_namespace *fact;
+};
+
+/* A container that made the namespace itself, and still runs in it. */
+static int match_owner(const char *key, void *data)
+{
+	struct owner_search *search = data;
+	struct spaces spaces;
+	struct err ignored = ERR_INIT;
+
+	if (spaces_read(search->places, key, &spaces, &ignored) < 0)
+		return 0;
+	if (spaces_has(&spaces, search->name, search->wanted)) {
+		search->fact->owner_key = alloc_copy(key);
+		search->fact->owner_id = alloc_copy(spaces.id);
+		return 1;
+	}
+	return 0;
+}
+
+static void look_at(const struct shim *shim, const struct oci_namespace *entry, struct fact_namespace *fact)
+{
+	const char *name = entry->type ? proc_name(entry->type) : NULL;
+	cleanup_close int fd = open(entry->path, O_PATH | O_CLOEXEC);
+	struct owner_search search;
+	struct err ignored = ERR_INIT;
+	struct statfs fs;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0) {
+		fact->error = errno;
+		return;
+	}
+	if (fs.f_type != NSFS_MAGIC || !name) {
+		fact->error = EINVAL;
+		return;
+	}
+	fact->is_host = is_namespace_of("1", name, &st) || is_namespace_of("self", name, &st);
+	if (fact->is_host)
+		return;
+	search = (struct owner_search){ &shim->places, name, &st, fact };
+	record_each(&shim->places, match_owner, &search, &ignored);
+	if (!strcmp(name, "net") && !fact->owner_key)
+		fact->is_empty = has_no_process(name, &st);
+}
+
+int facts_gather_namespaces(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err)
+{
+	facts->namespaces = alloc_zeroed(config->namespace_count, sizeof(*facts->namespaces));
+	facts->namespace_count = config->namespace_count;
+	for (size_t i = 0; i < config->namespace_count; i++)
+		if (config->namespaces[i].path)
+			look_at(shim, &config->namespaces[i], &facts->namespaces[i]);
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Facts of one create: which engine calls, what the root file system is. Must never change anything, and never decide:
+ * what a fact means is policy's business.
+ */
+#include "shim/facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/base/file.h"
+#include "shim/base/syscalls.h"
+
+const char *engine_name(enum engine engine)
+{
+	static const char *const names[] = { "unknown", "docker", "containerd", "cri", "podman", "crio" };
+
+	return names[engine];
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+/* By the runtime's root, which the engine's own process gives, then by where the bundle lies; annotations only tell Podman
+ * from CRI-O, which use the same storage. */
+static enum engine find_engine(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config)
+{
+	const char *root = shim->runtime_root ? shim->runtime_root : "";
+
+	if (ends_with(root, "/moby"))
+		return ENGINE_DOCKER;
+	if (ends_with(root, "/k8s.io"))
+		return ENGINE_CRI;
+	if (strstr(bundle->path, "-containers/") && ends_with(bundle->path, "/userdata"))
+		return oci_annotation(config, "io.kubernetes.cri-o.ContainerType") ? ENGINE_CRIO : ENGINE_PODMAN;
+	if (strstr(bundle->path, "/io.containerd.runtime.v2.task/"))
+		return ENGINE_CONTAINERD;
+	return ENGINE_UNKNOWN;
+}
+
+/* ROOT/overlay2/ID/merged, ROOT/vfs/dir/ID, ROOT/rootfs/overlayfs/ID, ROOT/overlay/ID/merged: what stands in front. */
+static char *find_data_root(const char *rootfs)
+{
+	static const char *const markers[] = { "/overlay2/", "/vfs/dir/", "/rootfs/overlayfs/", "/overlay/",
+					       "/fuse-overlayfs/", "/btrfs/subvolumes/", "/zfs/graph/" };
+
+	for (size_t i = 0; rootfs && i < ARRAY_SIZE(markers); i++) {
+		const char *at = strstr(rootfs, markers[i]);
+
+		if (at && at > rootfs)
+			return strndup(rootfs, (size_t)(at - rootfs));
+	}
+	return NULL;
+}
+
+static int open_rootfs(const struct oci_bundle *bundle, const struct oci_config *config, struct facts *facts,
+		       struct facts_held *held, struct err *err)
+{
+	if (!config->root_path)
+		return err_set(err, EINVAL, "/root/path is missing");
+	held->rootfs_fd = openat(bundle->dir_fd, config->root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (held->rootfs_fd < 0)
+		return err_set_errno(err, errno, "/root/path: %s", config->root_path);
+	facts->rootfs = file_fd_path(held->rootfs_fd);
+	if (!facts->rootfs)
+		return err_set_errno(err, errno, "/root/path: %s", config->root_path);
+	return 0;
+}
+
+/* The sixth field of the line of `uid` in the image's /etc/passwd; NULL when there is none. */
+static char *passwd_home(int rootfs_fd, uint32_t uid)
+{
+	cleanup_close int fd = sys_openat2(rootfs_fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, RESOLVE_IN_ROOT);
+	cleanup_free char *text = NULL;
+	struct err err = ERR_INIT;
+	struct stat st;
+	size_t len;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_all(fd, 1 << 20, &text, &len, &err) < 0)
+		return NULL;
+	for (char *line = text; line && *line;) {
+		char *next = strchr(line, '\n'), *field[7] = { NULL };
+
+		if (next)
+			*next++ = '\0';
+		for (size_t i = 0; i < 7; i++)
+			field[i] = strsep(&line, ":");
+		if (field[2] && field[5] && *field[2] && strtoul(field[2], NULL, 10) == uid)
+			return alloc_copy(field[5]);
+		line = next;
+	}
+	return NULL;
+}
+
+static char *find_home(const struct oci_config *config, int rootfs_fd)
+{
+	cleanup_free char *wanted = NULL;
+	char *home;
+
+	for (size_t i = 0; config->process.env && i < config->process.env->count; i++) {
+		const char *text = json_string(config->process.env->items[i]);
+
+		if (text && !strncmp(text, "HOME=", 5)) {
+			free(wanted);
+			wanted = alloc_copy(text + 5);
+		}
+	}
+	if (!wanted)
+		wanted = passwd_home(rootfs_fd, config->process.uid);
+	home = wanted ? rootfs_resolve(rootfs_fd, wanted) : NULL;
+	if (home && (!strncmp(home, "/proc", 5) || !strncmp(home, "/sys", 4) || !strncmp(home, "/dev", 4))) {
+		free(home);
+		home = NULL;
+	}
+	return home ? home : alloc_copy("/");
+}
+
+int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config,
+		 struct facts *facts, struct facts_held *held, struct err *err)
+{
+	int r;
+
+	facts->id = oci_cmdline_id(&shim->line);
+	facts->bundle_path = bundle->path;
+	facts->key = shim->key;
+	facts->engine = find_engine(shim, bundle, config);
+	r = open_rootfs(bundle, config, facts, held, err);
+	if (r)
+		return r;
+	facts->engine_data_root = find_data_root(facts->rootfs);
+	facts->home = find_home(config, held->rootfs_fd);
+	r = facts_gather_mounts(bundle, config, facts, held, err);
+	if (!r)
+		r = facts_gather_namespaces(shim, config, facts, err);
+	if (!r)
+		r = facts_gather_host(shim, config, facts, err);
+	return r;
+}
+
+void facts_held_close(struct facts_held *held)
+{
+	for (size_t i = 0; i < held->count; i++)
+		if (held->mount_fds[i] >= 0)
+			close(held->mount_fds[i]);
+	free(held->mount_fds);
+	if (held->rootfs_fd >= 0)
+		close(held->rootfs_fd);
+	*held = (struct facts_held){ .rootfs_fd = -1 };
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Facts: what the host shows about a configuration. Looks, changes nothing; what was looked at is held by descriptor. */
+#ifndef QUOD_SHIM_FACTS_H
+#define QUOD_SHIM_FACTS_H
+
+#include "oci/bundle.h"
+#include "shim/shim.h"
+
+/* O_PATH descriptors of what was judged: the runtime is given clones of these, not the paths. */
+struct facts_held {
+	int rootfs_fd;
+	int *mount_fds;		/* one per mount, -1 where it is no bind or was not found */
+	size_t count;
+};
+
+/* Fills facts (free with facts_release) and held (facts_held_close). `id`, `state_dir` and `key` are borrowed for the life
+ * of facts. What can't be looked at is a fact too (fact_mount.error), not a failure. */
+int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config,
+		 struct facts *facts, struct facts_held *held, struct err *err);
+void facts_held_close(struct facts_held *held);
+
+/* The parts, each in its own file. */
+int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config *config, struct facts *facts,
+			struct facts_held *held, struct err *err);
+int facts_gather_namespaces(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
+int facts_gather_host(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
+
+/* Where `path` really lies inside the root file system: links are resolved within it, what is missing at the end is kept.
+ * Absolute and normalised, malloc'ed; NULL for a relative path, "..", a dangling link, a loop. */
+char *rootfs_resolve(int rootfs_fd, const char *path);
+
+/* The engine's name as rules and records say it. */
+const char *engine_name(enum engine engine);
+
+#endif
