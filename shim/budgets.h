@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is left of a container's budgets, by its profile and its ledger. */
+#ifndef QUOD_SHIM_BUDGETS_H
+#define QUOD_SHIM_BUDGETS_H
+
+#include "shim/policy/profile.h"
+#include "shim/state/ledger.h"
+
+/* The first budget that is spent, as a person reads it ("wall 8h spent"), or NULL. malloc'ed. A spent egress budget that
+ * only cuts is none: the container may run, its network stays closed. */
+char *budgets_find_spent(const struct profile *profile, const struct ledger *ledger);
+
+/* QUOD_DEADLINE: when the wall budget ends if it runs from now on, RFC 3339 in UTC; "" when unlimited. malloc'ed. */
+char *budgets_deadline(const struct profile *profile, const struct ledger *ledger);
+
+#endif

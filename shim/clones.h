@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What was checked is what is mounted: clones of checked sources below the container's state directory. */
+#ifndef QUOD_SHIM_CLONES_H
+#define QUOD_SHIM_CLONES_H
+
+#include "shim/facts.h"
+#include "shim/policy/plan.h"
+
+/* Makes <state>/mounts (a private mount of its own, so that nothing propagates) and one clone a planned bind below it, each
+ * of the descriptor that was judged. On failure nothing stays mounted. */
+int clones_make(int state_dir_fd, const char *state_dir, const struct plan *plan, const struct facts_held *held,
+		struct err *err);
+
+/* Detaches <state>/mounts with all below it; fine when there is none. */
+int clones_detach(const char *state_dir, struct err *err);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quod-hook STATE-DIR: the createRuntime hook (OCI runtime spec, "createRuntime Hooks"), which the runtime runs when the
+ * namespaces are made and before the container's first instruction. It puts the table into the container's network
+ * namespace, starts the helpers, and takes the cloned mounts off the host again. Any failure ends it with status 1, and the
+ * runtime then gives the container up: must never end with 0 when something isn't in force.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "oci/state.h"
+#include "shim/base/cleanup.h"
+#include "shim/base/file.h"
+#include "shim/clones.h"
+#include "shim/egress/netns.h"
+#include "shim/policy/config.h"
+#include "shim/ruleset-json.h"
+#include "shim/state/ledger.h"
+#include "shim/state/record.h"
+#include "shim/state/spaces.h"
+#include "shim/warden/start.h"
+
+struct hook {
+	const char *state_dir;
+	int state_fd;
+	struct state_places places;
+	struct oci_state state;
+	struct record record;
+	struct profile *profile;
+	int netns_fd, nl_fd;
+	bool owned;
+};
+
+static void hook_release(struct hook *hook)
+{
+	profile_free(hook->profile);
+	record_release(&hook->record);
+	oci_state_release(&hook->state);
+	for (size_t i = 0; i < 3; i++) {
+		int fd = i == 0 ? hook->state_fd : i == 1 ? hook->netns_fd : hook->nl_fd;
+
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static int read_input(struct hook *hook, struct err *err)
+{
+	int r;
+
+	hook->state_fd = open(hook->state_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (hook->state_fd < 0)
+		return err_set_errno(err, errno, "%s", hook->state_dir);
+	r = oci_state_read(STDIN_FILENO, &hook->state, err);
+	if (r)
+		return err_wrap(err, "the container's state on standard input");
+	r = record_read(hook->state_fd, &hook->record, err);
+	if (r)
+		return r;
+	if (strcmp(hook->record.id, hook->state.id) || hook->state.pid <= 0)
+		return err_set(err, EINVAL, "the runtime's state is of container %s, the record of %s", hook->state.id,
+			       hook->record.id);
+	return profile_from_json(hook->record.profile_json, hook->record.profile, &hook->profile, err);
+}
+
+static int write_spaces(struct hook *hook, struct err *err)
+{
+	struct spaces spaces;
+	int r = spaces_look(hook->record.id, hook->state.pid, &spaces, err);
+
+	return r ? r : spaces_write(hook->state_fd, &spaces, err);
+}
+
+/* The container's own namespace gets the table; one that it joins must have it already. */
+static int install_rules(struct hook *hook, const struct ledger *ledger, struct err *err)
+{
+	bool has = json_bool(json_get(hook->record.plan, "has_network"), false);
+	struct ruleset ruleset;
+	int r;
+
+	hook->netns_fd = netns_open(hook->state.pid, err);
+	if (hook->netns_fd < 0)
+		return hook->netns_fd;
+	r = netns_enter(hook->netns_fd, err);
+	if (r)
+		return r;
+	hook->nl_fd = nft_open(err);
+	if (hook->nl_fd < 0)
+		return hook->nl_fd;
+	if (!has) {
+		r = ruleset_is_there(hook->nl_fd, err);
+		return r == 1 ? 0 : r < 0 ? r : err_set(err, EPERM, "the network namespace that it joins has no rules of quod's");
+	}
+	r = ruleset_from_json(json_get(hook->record.plan, "ruleset"), &ruleset, err);
+	ruleset.egress_spent = ledger->egress_bytes;
+	if (!r)
+		r = ruleset_install(hook->nl_fd, &ruleset, &hook->owned, err);
+	ruleset_release(&ruleset);
+	return r ? err_wrap(err, "egress rules") : 0;
+}
+
+static void fill_settings(const struct hook *hook, const struct ledger *ledger, const struct host_config *config,
+			  struct warden_settings *settings)
+{
+	const struct profile *profile = hook->profile;
+	bool has_table = json_bool(json_get(hook->record.plan, "has_network"), false);
+
+	*settings = (struct warden_settings){
+		.magic = WARDEN_MAGIC,
+		.version = WARDEN_VERSION,
+		.pid = hook->state.pid,
+		.guard = profile->guard,
+		.wall_ms = profile->budgets.wall_ms,
+		.cpu_ms = profile->budgets.cpu_ms,
+		.egress_bytes = profile->budgets.egress,
+		.wall_spent_ms = ledger->wall_ms,
+		.cpu_spent_us = ledger->cpu_us,
+		.egress_spent = ledger->egress_bytes,
+		.grace_ms = profile->budgets.grace_ms,
+		.freeze_when_spent = profile->budgets.on_exhausted == EXHAUSTED_FREEZE,
+		.stop_when_egress_spent = profile->budgets.egress_stops,
+		.has_table = has_table,
+		.table_is_owned = hook->owned,
+		.alive_ms = 10000,
+		.cpus_milli = profile->resources.cpus_milli > UINT32_MAX ? 0 : (uint32_t)profile->resources.cpus_milli,
+		.audit_rotate = config->audit_rotate,
+		.audit_keep = (uint32_t)config->audit_keep,
+		.audit_syslog = config->audit_anchor_syslog,
+	};
+	snprintf(settings->key, sizeof(settings->key), "%s", hook->record.key);
+	snprintf(settings->ledger_key, sizeof(settings->ledger_key), "%s", hook->record.ledger_key);
+	snprintf(settings->container, sizeof(settings->container), "%s", hook->record.id);
+	snprintf(settings->engine, sizeof(settings->engine), "%s", hook->record.engine);
+	snprintf(settings->profile, sizeof(settings->profile), "%s", hook->record.profile);
+	snprintf(settings->digest, sizeof(settings->digest), "%s", hook->record.digest);
+	snprintf(settings->audit_file, sizeof(settings->audit_file), "%s", config->audit_file);
+	snprintf(settings->audit_head, sizeof(settings->audit_head), "%s", hook->places.audit_head);
+	snprintf(settings->ledger_dir, sizeof(settings->ledger_dir), "%s", hook->places.ledger_dir);
+}
+
+static int start_helpers(struct hook *hook, const struct ledger *ledger, struct err *err)
+{
+	const char *config_file = json_string(json_get(hook->record.root, "config_file"));
+	struct host_config *config = NULL;
+	struct warden_settings settings;
+	pid_t guardian_pid = 0;
+	int r;
+
+	r = host_config_load(config_file && *config_file ? config_file : NULL, QUOD_SYSCONFDIR "/quod.json", &config, err);
+	if (r)
+		return r;
+	fill_settings(hook, ledger, config, &settings);
+	host_config_free(config);
+	r = helpers_start(QUOD_LIBEXECDIR "/quod-warden", &settings, hook->state_fd,
+			  settings.has_table ? hook->nl_fd : -1, settings.has_table ? hook->netns_fd : -1, &guardian_pid, err);
+	return r ? err_wrap(err, "helpers") : 0;
+}
+
+static int run(struct hook *hook, struct err *err)
+{
+	struct ledger ledger;
+	int r;
+
+	state_places_init(&hook->places);
+	r = read_input(hook, err);
+	if (!r)
+		r = write_spaces(hook, err);
+	if (!r)
+		r = ledger_read(hook->places.ledger_dir, hook->record.ledger_key, &ledger, err);
+	if (!r)
+		r = clones_detach(hook->state_dir, err);
+	if (!r)
+		r = install_rules(hook, &ledger, err);
+	if (!r)
+		r = start_helpers(hook, &ledger, err);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct rlimit no_core = { 0, 0 };
+	struct hook hook = { .state_fd = -1, .netns_fd = -1, .nl_fd = -1 };
+	struct err err = ERR_INIT, ignored = ERR_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r;
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &no_core);
+	umask(077);
+	if (argc != 2) {
+		fprintf(stderr, "quod-hook: is started by the runtime, as a createRuntime hook\n");
+		return 1;
+	}
+	hook.state_dir = argv[1];
+	r = run(&hook, &err);
+	if (r) {
+		clones_detach(hook.state_dir, &ignored);
+		buf_put_plain(&text, err.text);
+		fprintf(stderr, "quod: %s\n", text.data);
+	}
+	hook_release(&hook);
+	return r ? 1 : 0;
+}

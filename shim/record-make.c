@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The record's document: see record-make.h. Member names are those of struct record. */
+#include "shim/record-make.h"
+
+#include <time.h>
+
+#include "shim/ruleset-json.h"
+
+static struct json *edits_to_json(struct json_tree *tree, const struct oci_edits *edits)
+{
+	static const char *const names[] = { "add", "replace", "remove" };
+	struct json *array = json_make_array(tree);
+
+	for (size_t i = 0; i < edits->count; i++) {
+		const struct oci_edit *edit = &edits->items[i];
+		struct json *node = json_make_object(tree);
+
+		json_set(tree, node, "op", json_make_string(tree, names[edit->op]));
+		json_set(tree, node, "path", json_make_string(tree, edit->path));
+		json_set(tree, node, "reason", json_make_string(tree, edit->reason));
+		json_append(tree, array, node);
+	}
+	return array;
+}
+
+static struct json *plan_to_json(struct json_tree *tree, const struct plan *plan)
+{
+	struct json *node = json_make_object(tree), *notes = json_make_array(tree);
+
+	json_set(tree, node, "edits", edits_to_json(tree, &plan->edits));
+	for (size_t i = 0; i < plan->notes.count; i++)
+		json_append(tree, notes, json_make_string(tree, plan->notes.items[i]));
+	json_set(tree, node, "notes", notes);
+	json_set(tree, node, "has_network", json_make_bool(tree, plan->has_network));
+	json_set(tree, node, "joins_network", json_make_bool(tree, plan->joins_network));
+	json_set(tree, node, "ruleset", ruleset_to_json(tree, &plan->ruleset));
+	return node;
+}
+
+struct json *record_make(struct json_tree *tree, const struct record_parts *parts)
+{
+	const struct shim *shim = parts->shim;
+	struct json *root = json_make_object(tree);
+	const char *const texts[][2] = {
+		{ "id", oci_cmdline_id(&shim->line) }, { "key", shim->key },
+		{ "runtime_root", shim->runtime_root }, { "runtime", shim->runtime },
+		{ "bundle", parts->bundle }, { "engine", parts->engine },
+		{ "profile", parts->profile->name }, { "digest", parts->digest },
+		{ "chosen_by", parts->chosen_by }, { "ledger_key", parts->ledger_key },
+		{ "config_file", shim->config_file },
+	};
+
+	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		json_set(tree, root, texts[i][0], json_make_string(tree, texts[i][1] ? texts[i][1] : ""));
+	json_set(tree, root, "created_s", json_make_int(tree, time(NULL)));
+	json_set(tree, root, "profile_json", profile_to_json(parts->profile, tree));
+	json_set(tree, root, "plan", plan_to_json(tree, parts->plan));
+	return root;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ruleset as it lies in the record: one string a range, "6 FIRST LAST PORT PORT" behind the list of its family and
+ * protocol. Reading is strict: a range that was not understood would be a hole or a wall too many.
+ */
+#include "shim/ruleset-json.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct list {
+	const char *name;
+	size_t offset;
+} lists[] = {
+	{ "exact", offsetof(struct ruleset, exact) },	  { "allow", offsetof(struct ruleset, allow) },
+	{ "deny", offsetof(struct ruleset, deny) },	  { "never", offsetof(struct ruleset, never) },
+	{ "ingress", offsetof(struct ruleset, ingress) },
+};
+
+static struct rule_ranges *list_of(const struct ruleset *ruleset, const struct list *list)
+{
+	return (struct rule_ranges *)((char *)ruleset + list->offset);
+}
+
+static struct json *range_to_json(struct json_tree *tree, const struct rule_range *range)
+{
+	char first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN], text[256];
+	int family = range->family == 4 ? AF_INET : AF_INET6;
+
+	inet_ntop(family, range->first, first, sizeof(first));
+	inet_ntop(family, range->last, last, sizeof(last));
+	snprintf(text, sizeof(text), "%u %s %s %u %u", range->protocol, first, last, range->port_first, range->port_last);
+	return json_make_string(tree, text);
+}
+
+struct json *ruleset_to_json(struct json_tree *tree, const struct ruleset *ruleset)
+{
+	struct json *node = json_make_object(tree);
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct rule_ranges *ranges = list_of(ruleset, &lists[i]);
+		struct json *array = json_make_array(tree);
+
+		for (size_t k = 0; k < ranges->count; k++)
+			json_append(tree, array, range_to_json(tree, &ranges->items[k]));
+		json_set(tree, node, lists[i].name, array);
+	}
+	json_set(tree, node, "egress_bytes", json_make_uint(tree, ruleset->egress_bytes));
+	json_set(tree, node, "rate", json_make_uint(tree, ruleset->rate));
+	json_set(tree, node, "alive_ms", json_make_uint(tree, ruleset->alive_ms));
+	return node;
+}
+
+static int range_from_text(const char *text, struct rule_range *range)
+{
+	char first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN], more;
+	unsigned protocol, port_first, port_last;
+	int family;
+
+	if (sscanf(text, "%u %45s %45s %u %u%c", &protocol, first, last, &port_first, &port_last, &more) != 5)
+		return -EPROTO;
+	if (protocol > 255 || port_first > 65535 || port_last > 65535)
+		return -EPROTO;
+	memset(range, 0, sizeof(*range));
+	family = strchr(first, ':') ? AF_INET6 : AF_INET;
+	range->family = family == AF_INET ? 4 : 6;
+	range->protocol = (uint8_t)protocol;
+	range->port_first = (uint16_t)port_first;
+	range->port_last = (uint16_t)port_last;
+	return inet_pton(family, first, range->first) == 1 && inet_pton(family, last, range->last) == 1 ? 0 : -EPROTO;
+}
+
+int ruleset_from_json(const struct json *node, struct ruleset *ruleset, struct err *err)
+{
+	uint64_t alive = 0;
+
+	memset(ruleset, 0, sizeof(*ruleset));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct json *array = json_get(node, lists[i].name);
+
+		if (!json_is(array, JSON_ARRAY))
+			return err_set(err, EPROTO, "record: the rules' list '%s' is missing", lists[i].name);
+		for (size_t k = 0; k < array->count; k++) {
+			const char *text = json_string(array->items[k]);
+			struct rule_range range;
+
+			if (!text || range_from_text(text, &range) < 0)
+				return err_set(err, EPROTO, "record: range %zu of '%s' is not understood", k, lists[i].name);
+			rule_ranges_add(list_of(ruleset, &lists[i]), &range);
+		}
+	}
+	if (!json_uint(json_get(node, "egress_bytes"), &ruleset->egress_bytes) ||
+	    !json_uint(json_get(node, "rate"), &ruleset->rate) || !json_uint(json_get(node, "alive_ms"), &alive) ||
+	    alive > UINT32_MAX)
+		return err_set(err, EPROTO, "record: the rules' bounds are missing");
+	ruleset->alive_ms = (uint32_t)alive;
+	return 0;
+}
