@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command lines of runc (urfave/cli: options stop at the first positional argument, of the program and again of the
- * command) and crun (argp: options may stand behind positional arguments, unique prefixes of long options are taken).
- * An option's value is never taken for a command. Accepted forms: --opt=v, --opt v, -o v, -ov where the runtime takes it,
- * clusters of short switches, "--". Nothing is decided here: an option that the tables don't know is reported.
+ * The command lines of runc (urfave/cli: the program's options end at the command; a command's own options may also stand
+ * behind its positional arguments, but for exec and ps) and crun (argp: options end at the first positional argument;
+ * unique prefixes of long options and clusters of short ones are taken). An option's value is never taken for a command.
+ * runc's generations read some lines differently; such a line is an error here. Nothing else is decided: an option that
+ * the tables don't know is reported.
  */
 #ifndef QUOD_OCI_CMDLINE_H
 #define QUOD_OCI_CMDLINE_H
@@ -46,22 +47,25 @@ struct oci_cmdline {
 	const char *unknown;	/* first option that the tables don't know, or whose value is missing; NULL: none */
 };
 
-/* Parses argv (without quod's own options). 0 always, unless the line is one that the runtime itself would take in two
- * ways; unknown options are left to the caller in ->unknown (what follows one is parsed as if it were a switch). */
+/* Parses argv (without quod's own options). 0, or -EINVAL for a line that releases of the runtime would take in two ways:
+ * *line then holds the likely reading, for commands that are only handed on. Unknown options are left to the caller in
+ * ->unknown (what follows one is parsed as if it were a switch). */
 int oci_cmdline_parse(enum oci_dialect dialect, int argc, char **argv, struct oci_cmdline *line, struct err *err);
 void oci_cmdline_free(struct oci_cmdline *line);
 
 /* The last occurrence, as both runtimes take it; NULL when absent. */
 const struct oci_option *oci_cmdline_global(const struct oci_cmdline *line, const char *name);
 const struct oci_option *oci_cmdline_option(const struct oci_cmdline *line, const char *name);
+
+/* Of the command's options, else of the globals. */
 bool oci_cmdline_has(const struct oci_cmdline *line, const char *name);	/* a switch that is given and not =false */
 const char *oci_cmdline_value(const struct oci_cmdline *line, const char *name, const char *otherwise);
 
-/* The container id, or NULL when the command takes none or it is missing. */
+/* The container id, or NULL when the command takes none (crun's --regex is none) or it is missing. */
 const char *oci_cmdline_id(const struct oci_cmdline *line);
 
 /* A copy of argv (malloc'ed array, NULL-terminated, strings malloc'ed) with every occurrence of the option's value
- * replaced, or the option added in front of the first positional of the command when it isn't there. Free with
+ * replaced, or the option added right behind the command when it isn't there. Free with
  * oci_argv_free. Calls can be chained by parsing the result again. */
 char **oci_cmdline_replace(const struct oci_cmdline *line, const char *name, const char *value);
 void oci_argv_free(char **argv);
