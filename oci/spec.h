@@ -11,6 +11,7 @@
 /* Free-form maps of config.json: "/annotations", "/linux/sysctl", "/linux/resources/unified", ... (NULL-terminated), for
  * json_parse. */
 extern const char *const oci_config_free_form[];
+extern const char *const oci_resources_free_form[];	/* the same of update's resources document */
 
 /* One deviation of a document from the specification. */
 enum oci_finding_kind {
@@ -27,14 +28,25 @@ struct oci_finding {
 	int line;
 };
 
+#define OCI_FINDINGS_MAX 1000
+
 struct oci_findings {
 	struct oci_finding *items;
 	size_t count;
+	bool is_cut;		/* there are more: the walk has ended at OCI_FINDINGS_MAX, the rest is unseen */
 };
 
 enum oci_document { OCI_CONFIG, OCI_PROCESS, OCI_RESOURCES };	/* config.json, exec's process.json, update's resources */
 
-/* Walks the whole document by the table of the specification and lists each deviation, in document order. */
+/*
+ * Walks the whole document by the table of the specification and lists each deviation, in document order.
+ *
+ * Integers must be written as such: 1.0, 1e3 and -0 are OCI_WRONG_TYPE in an integer's field. null is taken for an object, an
+ * array, a map, and for a single value whose absence differs from its zero (a pointer in the specification's Go types:
+ * oomScoreAdj, memory.limit, ...), since runc and crun both read it as absent there; the view below shows NULL for it.
+ * Anywhere else null is OCI_WRONG_TYPE: for other single values, as an item of an array, as a value of a map. The inside of
+ * what is unknown, and of other platforms' objects (windows, solaris, vm, zos, freebsd), is not looked at.
+ */
 void oci_check(const struct json *root, enum oci_document document, struct oci_findings *findings);
 void oci_findings_free(struct oci_findings *findings);
 
