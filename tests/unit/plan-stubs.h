@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Planners and lists that a test of one planner links but never asks: weak, so that the real ones win where they are built. */
+#ifndef QUOD_TESTS_UNIT_PLAN_STUBS_H
+#define QUOD_TESTS_UNIT_PLAN_STUBS_H
+
+#include "shim/policy/plan.h"
+
+#define STUB __attribute__((weak)) void
+
+STUB plan_document(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_seccomp(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_namespaces(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_devices(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_kernel(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_hooks(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_resources(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB plan_unenforced(const struct plan_input *input, struct plan *plan)
+{
+}
+
+STUB ruleset_release(struct ruleset *ruleset)
+{
+}
+
+STUB rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range)
+{
+}
+
+
+#endif
