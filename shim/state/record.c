@@ -188,6 +188,14 @@ static int detach_mounts(int dir_fd, struct err *err)
 			r = err_set_errno(err, errno, "unmount mounts/%s", entry->d_name);
 	}
 	closedir(listing);
+	if (!r) {
+		char path[64];
+
+		/* the directory of the clones is a mount of its own while create and the hook are at work */
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/mounts", dir_fd);
+		while (!umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW))
+			;
+	}
 	return r;
 }
 

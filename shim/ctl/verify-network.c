@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verify: the network namespace. The table is read from the kernel, then two connections are tried in that namespace by a
+ * short-lived child: one to an address that isn't allowed, which must be refused at once, and one over loopback, which must
+ * work: a network that is dead altogether proves nothing.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/ctl/verify.h"
+#include "shim/egress/inspect.h"
+#include "shim/egress/netns.h"
+#include "shim/egress/ruleset.h"
+
+/* What the child saw, handed over by a pipe. */
+struct probe {
+	int error;			/* positive errno: the child could not look */
+	struct ruleset_inspection table;
+	int denied_error;		/* of the connection that must fail; 0: it was established */
+	unsigned denied_us;
+	bool local_works;
+};
+
+#define DENIED_ADDRESS "192.0.2.1"	/* TEST-NET-1, RFC 5737: nobody's */
+#define DENIED_PORT 9
+
+static int connect_timed(const struct sockaddr_in *to, unsigned *us)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
+	struct timespec before, after;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	if (fd < 0)
+		return errno;
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
+		error = errno;
+		if (error == EINPROGRESS) {
+			error = ETIMEDOUT;
+			if (poll(&wait, 1, 1000) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+				error = errno;
+		}
+	}
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	*us = (unsigned)((after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000);
+	return error;
+}
+
+static bool try_loopback(void)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	unsigned us;
+
+	return fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&at, &len) == 0 && connect_timed(&at, &us) == 0;
+}
+
+static void look(pid_t pid, struct probe *probe)
+{
+	struct sockaddr_in denied = { .sin_family = AF_INET, .sin_port = htons(DENIED_PORT) };
+	struct err err = ERR_INIT;
+	cleanup_close int netns_fd = netns_open(pid, &err), nl_fd = -1;
+
+	inet_pton(AF_INET, DENIED_ADDRESS, &denied.sin_addr);
+	if (netns_fd < 0 || netns_enter(netns_fd, &err) < 0 || (nl_fd = nft_open(&err)) < 0 ||
+	    ruleset_inspect(nl_fd, &probe->table, &err) < 0) {
+		probe->error = err.code;
+		return;
+	}
+	probe->denied_error = connect_timed(&denied, &probe->denied_us);
+	probe->local_works = try_loopback();
+}
+
+/* In a child: a process that has entered the container's namespace does nothing else any more. */
+static int run_probe(pid_t pid, struct probe *probe)
+{
+	int ends[2];
+	pid_t child;
+	ssize_t got;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child == 0) {
+		struct probe seen = { 0 };
+
+		look(pid, &seen);
+		_exit(write(ends[1], &seen, sizeof(seen)) == (ssize_t)sizeof(seen) ? 0 : 1);
+	}
+	close(ends[1]);
+	got = child < 0 ? -1 : read(ends[0], probe, sizeof(*probe));
+	close(ends[0]);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return got == (ssize_t)sizeof(*probe) ? 0 : -EIO;
+}
+
+static bool may_reach_denied(const struct verify *verify)
+{
+	struct address address;
+
+	if (address_parse(DENIED_ADDRESS, &address))
+		return true;
+	for (size_t i = 0; i < verify->profile->egress.allow_count; i++) {
+		const struct entry *entry = &verify->profile->egress.allow[i];
+
+		if (entry->kind == ENTRY_NETWORK && network_has(&entry->network, &address))
+			return true;
+	}
+	return false;
+}
+
+static void judge_table(struct verify *verify, const struct probe *probe)
+{
+	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive;
+
+	verify_add(verify, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
+		   "nf_tables of its namespace", "drops all but %zu entries", verify->profile->egress.allow_count);
+	if (probe->error)
+		verify_saw(verify, "%s", strerror(probe->error));
+	else
+		verify_saw(verify, "%s%s", !probe->table.has_table ? "no table" :
+			   !probe->table.is_whole ? "the table was changed" :
+			   !probe->table.is_alive ? "closed: its gate does not renew it" : "table quod, policy drop",
+			   probe->table.is_owned ? ", owned by its gate" : "");
+}
+
+/* Without any route nothing can leave: the refusal then is the namespace's own. */
+static void judge_connections(struct verify *verify, const struct probe *probe)
+{
+	static const int refusals[] = { ECONNREFUSED, EPERM, EACCES, EHOSTUNREACH, ENETUNREACH };
+	bool refused = false;
+
+	if (probe->error || may_reach_denied(verify))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		refused = refused || probe->denied_error == refusals[i];
+	verify_add(verify, "egress.mode", !probe->local_works ? PROOF_INCONCLUSIVE : refused ? PROOF_PROVEN : PROOF_FAILED,
+		   "two connections tried in its namespace", "%s:%d refused, loopback works", DENIED_ADDRESS, DENIED_PORT);
+	verify_saw(verify, "%s after %u us, loopback %s", probe->denied_error ? strerror(probe->denied_error) : "CONNECTED",
+		   probe->denied_us, probe->local_works ? "works" : "is dead");
+}
+
+void verify_network(struct verify *verify)
+{
+	struct probe probe = { 0 };
+	int r = run_probe(verify->spaces.pid, &probe);
+
+	if (r < 0)
+		probe.error = -r;
+	judge_table(verify, &probe);
+	judge_connections(verify, &probe);
+}
