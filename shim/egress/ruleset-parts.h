@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the table is made of, shared by the files that install it and the one that inspects it. Private to shim/egress.
+ * Names of hosts come later as further sets looked up in out4 and out6: no chain moves for that.
+ */
+#ifndef QUOD_EGRESS_RULESET_PARTS_H
+#define QUOD_EGRESS_RULESET_PARTS_H
+
+#include "shim/egress/nft-message.h"
+#include "shim/egress/ruleset.h"
+
+#define CHAIN_NOT_BASE (-1)
+
+struct ruleset_chain {
+	const char *name;
+	int hook;		/* enum nf_inet_hooks, or CHAIN_NOT_BASE: then priority and policy mean nothing */
+	int32_t priority;
+	uint32_t policy;	/* NF_DROP, NF_ACCEPT */
+	uint32_t rules;		/* how many it holds, the optional one not counted */
+	uint32_t optional;	/* 1: one more when the ruleset has a rate */
+};
+extern const struct ruleset_chain ruleset_chains[];
+extern const size_t ruleset_chain_count;
+
+enum ruleset_set_kind {
+	SET_ADDRESSES,		/* intervals of addresses */
+	SET_TRIPLES,		/* address . protocol . port, each an interval */
+	SET_ALIVE,		/* nf_proto with a timeout: the dead man's switch */
+};
+
+struct ruleset_set {
+	const char *name;
+	enum ruleset_set_kind kind;
+	uint8_t family;		/* 4 or 6; 0 for SET_ALIVE */
+	size_t ranges;		/* offset of its struct rule_ranges in struct ruleset */
+};
+extern const struct ruleset_set ruleset_sets[];
+extern const size_t ruleset_set_count;
+
+/* The key of a concatenation: address, protocol, port, each padded to four bytes. `key` holds 24 bytes; returns its length. */
+#define RULESET_KEY_MAX 24
+uint32_t ruleset_put_key(uint8_t family, const uint8_t address[16], uint8_t protocol, uint16_t port,
+			 uint8_t key[RULESET_KEY_MAX]);
+
+/* The parts of the batch, in this order. `flags` of NEWTABLE. */
+void ruleset_put_table(struct nft_builder *builder, uint32_t flags);
+void ruleset_put_sets(struct nft_builder *builder);
+void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset);
+void ruleset_put_chains(struct nft_builder *builder);
+void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *ruleset);
+
+/* What one set holds, disjoint; and its elements as messages. */
+int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set *set, struct rule_ranges *out,
+			struct err *err);
+void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges);
+void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
+
+/* Bytes that the elements of `count` ranges take at most. */
+size_t ruleset_element_room(size_t count);
+
+/* NFTA_TABLE_FLAGS; the second is younger than many a system's headers. */
+#define TABLE_FLAG_DORMANT 0x1u
+#define TABLE_FLAG_OWNER 0x2u
+#define TABLE_FLAG_PERSIST 0x4u
+
+#endif

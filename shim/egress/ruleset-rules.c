@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table's chains and rules, as messages: see ruleset-parts.h. A packet out is judged at -150, after conntrack and before
+ * any NAT, so by where it was meant to go; `last` sees where it truly goes. Must never accept what no rule names: the base
+ * chains drop, and a match that can't be evaluated ends its rule, so no rule that refuses may stand alone on such a match.
+ */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/egress/nft-batch.h"
+#include "shim/egress/nft-expr.h"
+#include "shim/egress/ruleset-parts.h"
+
+#define PRIORITY_JUDGE (-150)
+#define PRIORITY_LAST 300
+
+/* Each refusal to the outside is a packet of the container's: a flood of knocks must not eat its budget. */
+#define KNOCKS_PER_SECOND 50
+
+/* What a bucket holds at least: one packet of segmentation offload must fit, or it would never pass. */
+#define BURST_LEAST (128u << 10)
+
+const struct ruleset_chain ruleset_chains[] = {
+	{ "refuse", CHAIN_NOT_BASE, 0, 0, 3, 0 },
+	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
+	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
+	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
+	{ "out4", CHAIN_NOT_BASE, 0, 0, 11, 0 },
+	{ "out6", CHAIN_NOT_BASE, 0, 0, 12, 0 },
+	{ "closed", CHAIN_NOT_BASE, 0, 0, 4, 0 },
+	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
+	{ "in4", CHAIN_NOT_BASE, 0, 0, 7, 0 },
+	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
+	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0 },
+	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
+	{ "forward", NF_INET_FORWARD, PRIORITY_JUDGE, NF_DROP, 1, 0 },
+	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0 },
+};
+const size_t ruleset_chain_count = ARRAY_SIZE(ruleset_chains);
+
+void ruleset_put_table(struct nft_builder *builder, uint32_t flags)
+{
+	nft_batch_message(builder, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	nft_put_text(builder, NFTA_TABLE_NAME, RULESET_TABLE);
+	if (flags)
+		nft_put_be32(builder, NFTA_TABLE_FLAGS, flags);
+}
+
+static void put_chain(struct nft_builder *builder, const struct ruleset_chain *chain)
+{
+	struct nft_nest hook;
+
+	nft_batch_message(builder, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
+	nft_put_text(builder, NFTA_CHAIN_TABLE, RULESET_TABLE);
+	nft_put_text(builder, NFTA_CHAIN_NAME, chain->name);
+	if (chain->hook == CHAIN_NOT_BASE)
+		return;
+	hook = nft_nest_begin(builder, NFTA_CHAIN_HOOK);
+	nft_put_be32(builder, NFTA_HOOK_HOOKNUM, (uint32_t)chain->hook);
+	nft_put_be32(builder, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
+	nft_nest_end(builder, hook);
+	nft_put_be32(builder, NFTA_CHAIN_POLICY, chain->policy);
+	nft_put_text(builder, NFTA_CHAIN_TYPE, "filter");
+}
+
+void ruleset_put_chains(struct nft_builder *builder)
+{
+	for (size_t i = 0; i < ruleset_chain_count; i++)
+		put_chain(builder, &ruleset_chains[i]);
+}
+
+/* A rule is begun, gets its matches, and is ended by what it does. */
+struct rule {
+	struct nft_builder *builder;
+	struct nft_nest nest;
+};
+
+static struct rule rule_in(struct nft_builder *builder, const char *chain)
+{
+	return (struct rule){ builder, nft_rule_begin(builder, RULESET_TABLE, chain) };
+}
+
+static void then(struct rule rule, int32_t code, const char *chain)
+{
+	nft_expr_verdict(rule.builder, code, chain);
+	nft_rule_end(rule.builder, rule.nest);
+}
+
+static void then_goto(struct rule rule, const char *chain)
+{
+	then(rule, NFT_GOTO, chain);
+}
+
+static void then_count(struct rule rule, const char *counter, int32_t code)
+{
+	nft_expr_object(rule.builder, NFT_OBJECT_COUNTER, counter);
+	then(rule, code, NULL);
+}
+
+static void then_reject(struct rule rule, uint32_t type)
+{
+	nft_expr_reject(rule.builder, type, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+	nft_rule_end(rule.builder, rule.nest);
+}
+
+static void when_byte(struct rule rule, uint32_t op, uint8_t value)
+{
+	nft_expr_compare(rule.builder, NFT_REG(0), op, &value, sizeof(value));
+}
+
+static void when_loopback(struct rule rule, uint32_t key)
+{
+	uint32_t index = 1;	/* the loopback's in every namespace; in host order, as the kernel keeps it */
+
+	nft_expr_meta(rule.builder, key, NFT_REG(0));
+	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, &index, sizeof(index));
+}
+
+static void when_family(struct rule rule, uint8_t nfproto)
+{
+	nft_expr_meta(rule.builder, NFT_META_NFPROTO, NFT_REG(0));
+	when_byte(rule, NFT_CMP_EQ, nfproto);
+}
+
+static void when_protocol(struct rule rule, uint8_t protocol)
+{
+	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(0));
+	when_byte(rule, NFT_CMP_EQ, protocol);
+}
+
+static void when_any_bit(struct rule rule, uint32_t ct_key, uint32_t bits)
+{
+	uint32_t zero = 0;
+
+	nft_expr_ct(rule.builder, ct_key, NFT_REG(0));
+	nft_expr_mask(rule.builder, NFT_REG(0), &bits, sizeof(bits));
+	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+static void when_state(struct rule rule, uint32_t bits)
+{
+	when_any_bit(rule, NFT_CT_STATE, bits);
+}
+
+static void when_network_byte(struct rule rule, uint32_t offset, uint8_t value)
+{
+	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_NETWORK_HEADER, offset, 1 }, NFT_REG(0));
+	when_byte(rule, NFT_CMP_EQ, value);
+}
+
+static void when_icmp_type(struct rule rule, uint32_t op, uint8_t type)
+{
+	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1 }, NFT_REG(0));
+	when_byte(rule, op, type);
+}
+
+static void when_alive(struct rule rule, bool is_inverted)
+{
+	nft_expr_meta(rule.builder, NFT_META_NFPROTO, NFT_REG(0));
+	nft_expr_lookup(rule.builder, NFT_REG(0), "alive", is_inverted);
+}
+
+/* One side of a family: where addresses lie in its header, and what its ICMP is called. */
+struct side {
+	uint8_t nfproto, icmp, echo_request;
+	struct nft_span source, destination;
+	uint32_t registers;		/* that an address takes */
+};
+
+static const struct side side4 = {
+	NFPROTO_IPV4, IPPROTO_ICMP, ICMP_ECHO,
+	{ NFT_PAYLOAD_NETWORK_HEADER, 12, 4 }, { NFT_PAYLOAD_NETWORK_HEADER, 16, 4 }, 1,
+};
+static const struct side side6 = {
+	NFPROTO_IPV6, IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST,
+	{ NFT_PAYLOAD_NETWORK_HEADER, 8, 16 }, { NFT_PAYLOAD_NETWORK_HEADER, 24, 16 }, 4,
+};
+
+static void when_in_addresses(struct rule rule, struct nft_span address, const char *set)
+{
+	nft_expr_payload(rule.builder, address, NFT_REG(0));
+	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
+}
+
+/* address . protocol . destination port; of ICMP, bytes 2 and 3 are read as one, and the sets hold all ports there. */
+static void when_in_triples(struct rule rule, const struct side *side, struct nft_span address, const char *set)
+{
+	nft_expr_payload(rule.builder, address, NFT_REG(0));
+	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(side->registers));
+	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2 },
+			 NFT_REG(side->registers + 1));
+	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
+}
+
+#define STATE_ESTABLISHED NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
+#define STATE_RELATED NF_CT_STATE_BIT(IP_CT_RELATED)
+
+/* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. */
+static void put_refuse(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "refuse");
+
+	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
+	nft_rule_end(b, rule.nest);
+	rule = rule_in(b, "refuse");
+	when_protocol(rule, IPPROTO_TCP);
+	then_reject(rule, NFT_REJECT_TCP_RST);
+	then_reject(rule_in(b, "refuse"), NFT_REJECT_ICMPX_UNREACH);
+}
+
+/* The switch has lapsed: what is established waits for the renewal, at the price of a retransmission; the rest is refused. */
+static void put_lapsed(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "lapsed");
+
+	when_state(rule, STATE_ESTABLISHED | STATE_RELATED);
+	then_count(rule, "denied", NF_DROP);
+	rule = rule_in(b, "lapsed");
+	when_state(rule, NF_CT_STATE_INVALID_BIT);
+	then_count(rule, "denied", NF_DROP);
+	then_goto(rule_in(b, "lapsed"), "refuse");
+}
+
+/* Everything that leaves comes through here once. Rate and quota come after the verdict: in front of it they would be
+ * eaten by packets that are refused. */
+static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
+{
+	uint64_t burst = bytes_per_second / 10;
+	struct rule rule = rule_in(b, "pass");
+
+	when_alive(rule, true);
+	then_goto(rule, "lapsed");
+	if (bytes_per_second != UINT64_MAX) {
+		struct nft_rate rate = { bytes_per_second, BURST_LEAST, true };
+
+		if (burst > BURST_LEAST)
+			rate.burst = burst > UINT32_MAX ? UINT32_MAX : (uint32_t)burst;
+		rule = rule_in(b, "pass");
+		nft_expr_over_rate(b, &rate);
+		then_count(rule, "denied", NF_DROP);
+	}
+	rule = rule_in(b, "pass");
+	nft_expr_object(b, NFT_OBJECT_QUOTA, "spent");
+	then_goto(rule, "refuse");
+	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
+}
+
+/* Neighbour discovery isn't tracked by conntrack and is IPv6's ARP; the hop limit shows that it stays on the link. */
+static void put_near(struct nft_builder *b, const char *chain, const uint8_t (*types)[2], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct rule rule = rule_in(b, chain);
+
+		when_icmp_type(rule, NFT_CMP_EQ, types[i][0]);
+		when_network_byte(rule, 7, types[i][1]);
+		then(rule, NF_ACCEPT, NULL);
+	}
+}
+
+static void put_nears(struct nft_builder *b)
+{
+	static const uint8_t out[][2] = {
+		{ ND_NEIGHBOR_SOLICIT, 255 }, { ND_NEIGHBOR_ADVERT, 255 }, { ND_ROUTER_SOLICIT, 255 },
+		{ MLD_LISTENER_REPORT, 1 }, { MLD_LISTENER_REDUCTION, 1 }, { 143 /* MLDv2 report */, 1 },
+	};
+	static const uint8_t in[][2] = {
+		{ ND_NEIGHBOR_SOLICIT, 255 }, { ND_NEIGHBOR_ADVERT, 255 }, { ND_ROUTER_ADVERT, 255 },
+		{ MLD_LISTENER_QUERY, 1 },
+	};
+
+	put_near(b, "near_out", out, ARRAY_SIZE(out));
+	put_near(b, "near_in", in, ARRAY_SIZE(in));
+}
+
+static void jump_near(struct nft_builder *b, const char *chain, const char *near)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_protocol(rule, IPPROTO_ICMPV6);
+	then(rule, NFT_JUMP, near);
+}
+
+/* A header that names a further stop would carry the packet on from an allowed address; an established connection's
+ * packets can have one too. */
+static void refuse_source_routes(struct nft_builder *b, const char *chain, const struct side *side)
+{
+	struct rule rule = rule_in(b, chain);
+
+	if (side == &side4) {	/* header longer than five words: options */
+		static const uint8_t mask = 0x0f, words = 5;
+
+		nft_expr_payload(b, (struct nft_span){ NFT_PAYLOAD_NETWORK_HEADER, 0, 1 }, NFT_REG(0));
+		nft_expr_mask(b, NFT_REG(0), &mask, sizeof(mask));
+		when_byte(rule, NFT_CMP_NEQ, words);
+	} else {
+		nft_expr_header_exists(b, IPPROTO_ROUTING, NFT_REG(0));
+		when_byte(rule, NFT_CMP_EQ, 1);
+	}
+	then_goto(rule, "refuse");
+}
+
+/* Of what is related, only ICMP errors; no helper opens anything. */
+static void put_known(struct nft_builder *b, const char *chain, const struct side *side)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_state(rule, NF_CT_STATE_INVALID_BIT);
+	then_count(rule, "denied", NF_DROP);
+	rule = rule_in(b, chain);
+	when_state(rule, STATE_ESTABLISHED);
+	then_goto(rule, "pass");
+	rule = rule_in(b, chain);
+	when_protocol(rule, side->icmp);
+	when_state(rule, STATE_RELATED);
+	then_goto(rule, "pass");
+}
+
+/* An echo request is the one ICMP message that can be allowed or let in. */
+static void only_echo(struct nft_builder *b, const char *chain, const struct side *side, const char *otherwise)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_protocol(rule, side->icmp);
+	when_icmp_type(rule, NFT_CMP_NEQ, side->echo_request);
+	then_goto(rule, otherwise);
+}
+
+static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[5])
+{
+	static const char *const verdicts[] = { "refuse", "refuse", "pass", "refuse", "pass" };
+	static const bool are_triples[] = { false, true, true, false, true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		struct rule rule = rule_in(b, chain);
+
+		if (are_triples[i])
+			when_in_triples(rule, side, side->destination, sets[i]);
+		else
+			when_in_addresses(rule, side->destination, sets[i]);
+		then_goto(rule, verdicts[i]);
+	}
+	then_goto(rule_in(b, chain), "refuse");
+}
+
+static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[5])
+{
+	if (side == &side6)
+		jump_near(b, chain, "near_out");
+	refuse_source_routes(b, chain, side);
+	put_known(b, chain, side);
+	only_echo(b, chain, side, "refuse");
+	judge(b, chain, side, sets);
+}
+
+static void put_closed(struct nft_builder *b)
+{
+	static const struct nft_rate knocks = { KNOCKS_PER_SECOND, KNOCKS_PER_SECOND, false };
+	struct rule rule = rule_in(b, "closed");
+
+	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
+	nft_rule_end(b, rule.nest);
+	rule = rule_in(b, "closed");
+	nft_expr_over_rate(b, &knocks);
+	then(rule, NF_DROP, NULL);
+	rule = rule_in(b, "closed");
+	when_protocol(rule, IPPROTO_TCP);
+	then_reject(rule, NFT_REJECT_TCP_RST);
+	then_reject(rule_in(b, "closed"), NFT_REJECT_ICMPX_UNREACH);
+}
+
+static void put_in(struct nft_builder *b, const char *chain, const struct side *side, const char *set)
+{
+	struct rule rule;
+
+	if (side == &side6)
+		jump_near(b, chain, "near_in");
+	rule = rule_in(b, chain);
+	when_state(rule, NF_CT_STATE_INVALID_BIT);
+	then_count(rule, "denied", NF_DROP);
+	rule = rule_in(b, chain);
+	when_alive(rule, true);
+	then_count(rule, "denied", NF_DROP);
+	rule = rule_in(b, chain);
+	when_state(rule, STATE_ESTABLISHED);
+	then_count(rule, "in", NF_ACCEPT);
+	rule = rule_in(b, chain);
+	when_protocol(rule, side->icmp);
+	when_state(rule, STATE_RELATED);
+	then_count(rule, "in", NF_ACCEPT);
+	only_echo(b, chain, side, "closed");
+	rule = rule_in(b, chain);
+	when_in_triples(rule, side, side->source, set);
+	then_count(rule, "in", NF_ACCEPT);
+	then_goto(rule_in(b, chain), "closed");
+}
+
+static void put_base(struct nft_builder *b, const char *chain, uint32_t interface, const char *v4, const char *v6)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_loopback(rule, interface);
+	then(rule, NF_ACCEPT, NULL);
+	rule = rule_in(b, chain);
+	when_family(rule, NFPROTO_IPV4);
+	then_goto(rule, v4);
+	rule = rule_in(b, chain);
+	when_family(rule, NFPROTO_IPV6);
+	then_goto(rule, v6);
+}
+
+/* In the output hook a redirected packet still shows the interface that it was routed to before; here it is the true one.
+ * So: no loopback address leaves by a cable, and nothing leaves for another place than the one that was judged. */
+static void put_last(struct nft_builder *b)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	const struct nft_span spans4[] = { side4.destination, side4.source };
+	const struct nft_span spans6[] = { side6.destination, side6.source };
+	struct rule rule = rule_in(b, "last");
+
+	when_loopback(rule, NFT_META_OIF);
+	then(rule, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(spans4); i++) {
+		rule = rule_in(b, "last");
+		when_family(rule, NFPROTO_IPV4);
+		when_network_byte(rule, spans4[i].offset, 127);
+		then_count(rule, "denied", NF_DROP);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(spans6); i++) {
+		rule = rule_in(b, "last");
+		when_family(rule, NFPROTO_IPV6);
+		nft_expr_payload(b, spans6[i], NFT_REG(0));
+		nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, loopback6, sizeof(loopback6));
+		then_count(rule, "denied", NF_DROP);
+	}
+	rule = rule_in(b, "last");
+	nft_expr_ct(b, NFT_CT_DIRECTION, NFT_REG(0));
+	when_byte(rule, NFT_CMP_EQ, 0);
+	when_any_bit(rule, NFT_CT_STATUS, IPS_DST_NAT);
+	then_count(rule, "denied", NF_DROP);
+}
+
+void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
+{
+	static const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4" };
+	static const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6" };
+
+	put_refuse(b);
+	put_lapsed(b);
+	put_pass(b, ruleset->rate);
+	put_nears(b);
+	put_out(b, "out4", &side4, sets4);
+	put_out(b, "out6", &side6, sets6);
+	put_closed(b);
+	put_in(b, "in4", &side4, "ingress4");
+	put_in(b, "in6", &side6, "ingress6");
+	put_base(b, "output", NFT_META_OIF, "out4", "out6");
+	put_base(b, "input", NFT_META_IIF, "in4", "in6");
+	then_count(rule_in(b, "forward"), "denied", NF_DROP);
+	put_last(b);
+}

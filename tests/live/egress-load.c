@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * egress-load COMMAND...: calls shim/egress in the current network namespace, for tests/live/egress.bats.
+ *
+ *   install [KEY=VALUE]...  allow=, exact=, deny=, never=, ingress= "PROTOCOL FIRST[-LAST] [PORT[-PORT]]" (protocol tcp, udp,
+ *                           icmp, any), bytes=, spent=, rate=, alive= (ms), many=N (N more allowed networks), nested=N (N
+ *                           allowed ranges one within the other). Prints "owned" or "free". With hold=1 the socket stays
+ *                           open until the standard input ends; renew=MS renews the switch meanwhile.
+ *   adopt, renew MS, counters, inspect, enter PID
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/egress/inspect.h"
+#include "shim/egress/netns.h"
+#include "shim/egress/ruleset.h"
+
+static int fail(const struct err *err)
+{
+	printf("error %d: %s\n", err->code, err->text);
+	return 1;
+}
+
+static int parse_address(const char *text, uint8_t *family, uint8_t bytes[16])
+{
+	*family = strchr(text, ':') ? 6 : 4;
+	memset(bytes, 0, 16);
+	return inet_pton(*family == 6 ? AF_INET6 : AF_INET, text, bytes) == 1 ? 0 : -1;
+}
+
+static int parse_range(const char *text, struct rule_range *range)
+{
+	char protocol[8], addresses[128], ports[16] = "0-65535", *dash;
+	uint8_t family;
+
+	memset(range, 0, sizeof(*range));
+	if (sscanf(text, "%7s %127s %15s", protocol, addresses, ports) < 2)
+		return -1;
+	range->protocol = !strcmp(protocol, "tcp") ? IPPROTO_TCP : !strcmp(protocol, "udp") ? IPPROTO_UDP :
+			  !strcmp(protocol, "icmp") ? IPPROTO_ICMP : 0;
+	dash = strchr(addresses, '-');
+	if (dash)
+		*dash++ = '\0';
+	if (parse_address(addresses, &range->family, range->first) ||
+	    parse_address(dash ? dash : addresses, &family, range->last) || family != range->family)
+		return -1;
+	range->port_first = (uint16_t)atoi(ports);
+	dash = strchr(ports, '-');
+	range->port_last = (uint16_t)atoi(dash ? dash + 1 : ports);
+	return 0;
+}
+
+static void add_many(struct rule_ranges *ranges, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct rule_range range = { .family = 4, .protocol = IPPROTO_TCP, .port_first = 443, .port_last = 443 };
+		uint32_t first = htonl(0x0b000000u + i * 16), last = htonl(0x0b000000u + i * 16 + 7);
+
+		memcpy(range.first, &first, 4);
+		memcpy(range.last, &last, 4);
+		rule_ranges_add(ranges, &range);
+	}
+}
+
+static void add_nested(struct rule_ranges *ranges, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct rule_range range = { .family = 4, .protocol = IPPROTO_TCP };
+		uint32_t first = htonl(0x14000000u + i), last = htonl(0x14100000u - i);
+
+		range.port_first = (uint16_t)(1000 + i);
+		range.port_last = (uint16_t)(60000 - i);
+		memcpy(range.first, &first, 4);
+		memcpy(range.last, &last, 4);
+		rule_ranges_add(ranges, &range);
+	}
+}
+
+struct options {
+	struct ruleset ruleset;
+	bool hold;
+	int renew_ms;
+};
+
+static int parse_option(const char *argument, struct options *options)
+{
+	static const struct {
+		const char *key;
+		size_t offset;
+	} lists[] = {
+		{ "allow=", offsetof(struct ruleset, allow) }, { "exact=", offsetof(struct ruleset, exact) },
+		{ "deny=", offsetof(struct ruleset, deny) }, { "never=", offsetof(struct ruleset, never) },
+		{ "ingress=", offsetof(struct ruleset, ingress) },
+	};
+	const char *value = strchr(argument, '=');
+	struct rule_range range;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (strncmp(argument, lists[i].key, strlen(lists[i].key)))
+			continue;
+		if (parse_range(value + 1, &range))
+			return -1;
+		rule_ranges_add((struct rule_ranges *)((char *)&options->ruleset + lists[i].offset), &range);
+		return 0;
+	}
+	if (!strncmp(argument, "bytes=", 6))
+		options->ruleset.egress_bytes = strtoull(value + 1, NULL, 10);
+	else if (!strncmp(argument, "spent=", 6))
+		options->ruleset.egress_spent = strtoull(value + 1, NULL, 10);
+	else if (!strncmp(argument, "rate=", 5))
+		options->ruleset.rate = strtoull(value + 1, NULL, 10);
+	else if (!strncmp(argument, "alive=", 6))
+		options->ruleset.alive_ms = (uint32_t)atoi(value + 1);
+	else if (!strncmp(argument, "many=", 5))
+		add_many(&options->ruleset.allow, (uint32_t)atoi(value + 1));
+	else if (!strncmp(argument, "nested=", 7))
+		add_nested(&options->ruleset.allow, (uint32_t)atoi(value + 1));
+	else if (!strncmp(argument, "hold=", 5))
+		options->hold = true;
+	else if (!strncmp(argument, "renew=", 6))
+		options->renew_ms = atoi(value + 1);
+	else
+		return -1;
+	return 0;
+}
+
+/* Until the standard input ends. */
+static int hold(int nl_fd, const struct options *options, struct err *err)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	char bytes[64];
+
+	for (;;) {
+		int n = poll(&input, 1, options->renew_ms ? options->renew_ms : -1);
+
+		if (n > 0 && read(STDIN_FILENO, bytes, sizeof(bytes)) <= 0)
+			return 0;
+		if (n == 0 && ruleset_renew_alive(nl_fd, options->ruleset.alive_ms, err))
+			return fail(err);
+	}
+}
+
+static int install_main(int count, char **arguments, struct err *err)
+{
+	struct options options = { .ruleset = { .egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = 60000 } };
+	cleanup_close int nl_fd = nft_open(err);
+	bool owned;
+
+	for (int i = 0; i < count; i++) {
+		if (parse_option(arguments[i], &options)) {
+			fprintf(stderr, "egress-load: %s\n", arguments[i]);
+			return 2;
+		}
+	}
+	if (nl_fd < 0 || ruleset_install(nl_fd, &options.ruleset, &owned, err))
+		return fail(err);
+	puts(owned ? "owned" : "free");
+	fflush(stdout);
+	if (options.hold || options.renew_ms)
+		return hold(nl_fd, &options, err);
+	ruleset_release(&options.ruleset);
+	return 0;
+}
+
+static int counters_main(int nl_fd, struct err *err)
+{
+	struct ruleset_counters c;
+
+	if (ruleset_read_counters(nl_fd, &c, err))
+		return fail(err);
+	printf("out=%llu out_packets=%llu in=%llu denied_packets=%llu\n", (unsigned long long)c.out_bytes,
+	       (unsigned long long)c.out_packets, (unsigned long long)c.in_bytes, (unsigned long long)c.denied_packets);
+	return 0;
+}
+
+static int inspect_main(int nl_fd, struct err *err)
+{
+	struct ruleset_inspection seen;
+
+	if (ruleset_inspect(nl_fd, &seen, err))
+		return fail(err);
+	printf("table=%d dormant=%d owned=%d persistent=%d whole=%d alive=%d\n", seen.has_table, seen.is_dormant,
+	       seen.is_owned, seen.is_persistent, seen.is_whole, seen.is_alive);
+	for (size_t i = 0; i < seen.chain_count; i++)
+		printf("chain %s: base=%d there=%d wanted=%d rules=%u\n", seen.chains[i].name, seen.chains[i].is_base,
+		       seen.chains[i].is_there, seen.chains[i].is_as_wanted, seen.chains[i].rules);
+	for (size_t i = 0; i < seen.set_count; i++)
+		printf("set %s: there=%d elements=%u\n", seen.sets[i].name, seen.sets[i].is_there, seen.sets[i].elements);
+	return 0;
+}
+
+static int enter_main(pid_t pid, struct err *err)
+{
+	cleanup_close int netns_fd = netns_open(pid, err);
+
+	if (netns_fd < 0 || netns_enter(netns_fd, err))
+		return fail(err);
+	puts("entered");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	const char *command = argc > 1 ? argv[1] : "";
+	cleanup_close int nl_fd = -1;
+
+	if (!strcmp(command, "install"))
+		return install_main(argc - 2, argv + 2, &err);
+	if (!strcmp(command, "enter") && argc > 2)
+		return enter_main(atoi(argv[2]), &err);
+	nl_fd = nft_open(&err);
+	if (nl_fd < 0)
+		return fail(&err);
+	if (!strcmp(command, "counters"))
+		return counters_main(nl_fd, &err);
+	if (!strcmp(command, "inspect"))
+		return inspect_main(nl_fd, &err);
+	if (!strcmp(command, "adopt"))
+		return ruleset_adopt(nl_fd, &err) ? fail(&err) : 0;
+	if (!strcmp(command, "renew") && argc > 2)
+		return ruleset_renew_alive(nl_fd, (uint32_t)atoi(argv[2]), &err) ? fail(&err) : 0;
+	fprintf(stderr, "egress-load: %s?\n", command);
+	return 2;
+}
