@@ -213,7 +213,7 @@ static int add_node(struct parser *parser, struct json *node)
 	}
 	frame = &parser->frames[parser->depth - 1];
 	if (parser->child_count == parser->child_room) {
-		parser->child_room = parser->child_room ? parser->child_room * 2 : 64;
+		parser->child_room *= 2;
 		parser->children = alloc_grow(parser->children, parser->child_room, sizeof(*parser->children));
 	}
 	parser->children[parser->child_count++] = (struct json_member){ frame->name, frame->name_line, node };
@@ -465,7 +465,8 @@ int json_parse(const char *bytes, size_t len, enum json_flags flags, const char 
 		.yajl_start_map = on_start_map, .yajl_map_key = on_key, .yajl_end_map = on_end_map,
 		.yajl_start_array = on_start_array, .yajl_end_array = on_end_array,
 	};
-	struct parser parser = { .bytes = len ? bytes : "", .len = len, .line = 1, .free_form = free_form, .err = err };
+	struct parser parser = { .bytes = len ? bytes : "", .len = len, .line = 1, .free_form = free_form,
+				 .child_room = 64, .err = err };
 	int result;
 
 	*tree = NULL;
@@ -475,6 +476,7 @@ int json_parse(const char *bytes, size_t len, enum json_flags flags, const char 
 	if (!parser.yajl)
 		return err_set(err, ENOMEM, "out of memory");
 	parser.tree = json_tree_new();
+	parser.children = alloc_zeroed(parser.child_room, sizeof(*parser.children));
 	result = run_parser(&parser, flags);
 	yajl_free(parser.yajl);
 	free(parser.children);
