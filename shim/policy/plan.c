@@ -107,6 +107,9 @@ void plan_make_exec(const struct plan_input *input, const struct json *root, str
 	struct oci_process process;
 
 	plan_init(plan);
+	plan_document_exec(root, plan);
+	if (plan->refusal_count)
+		return;
 	oci_process_view(root, &process);
 	plan_process(input, &process, "", plan);
 }

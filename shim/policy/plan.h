@@ -123,6 +123,8 @@ void plan_refuse(struct plan *plan, const char *key, const char *pointer, const 
 void plan_note(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void plan_document(const struct plan_input *input, struct plan *plan);	/* unknown, other case, wrong type */
+void plan_document_exec(const struct json *root, struct plan *plan);	/* the same of a process.json */
+void plan_document_update(const struct json *resources, struct plan *plan);
 void plan_mounts(const struct plan_input *input, struct plan *plan);	/* mounts, root, masks */
 void plan_process(const struct plan_input *input, const struct oci_process *process, const char *pointer, struct plan *plan);
 void plan_seccomp(const struct plan_input *input, struct plan *plan);
