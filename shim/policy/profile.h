@@ -184,6 +184,9 @@ void profile_free(struct profile *profile);
  * Its compact print is what the digest is taken of. */
 struct json *profile_to_json(const struct profile *profile, struct json_tree *tree);
 
+/* For json_parse of such a document: the maps whose names may differ only in case (http_proxy and HTTP_PROXY). */
+extern const char *const profile_free_form[];
+
 /* Entries that can never take effect (egress.allow covered by a deny, caps of what is not allowed): one text each.
  * Returns how many were appended to `texts` (malloc'ed, free with strings_free). */
 size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quod's own files on disk: found, held to "nobody but root can change this", read whole, parsed. The one place of the
+ * policy that touches the file system; it only reads.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/base/file.h"
+#include "shim/policy/profile-keys.h"
+#include "shim/policy/texts.h"
+
+#define FILE_BYTES_MAX (1 << 20)
+#define LINKS_MAX 16
+
+/* Who else may own these files: rootless, the user himself, and the host's root as the overflow uid. */
+struct owners {
+	uid_t also_uid;
+	bool overflow_ok;
+};
+
+static struct owners owners_now(void)
+{
+	struct owners owners = { geteuid(), false };
+	cleanup_fclose FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned long inside, outside, length;
+
+	if (map && fscanf(map, "%lu %lu %lu", &inside, &outside, &length) == 3)
+		owners.overflow_ok = inside || outside || length != UINT32_MAX;
+	return owners;
+}
+
+/* A link on the way decides as much as the file: it and the directory it lies in must be as hard to change. */
+static int check_link(const char *dir, const char *link, const struct owners *owners, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(link, &st) < 0)
+		return err_set_errno(err, errno, "%s", link);
+	if (st.st_uid != 0 && st.st_uid != owners->also_uid && !(owners->overflow_ok && st.st_uid == 65534))
+		return err_set(err, EPERM, "%s belongs to uid %u: only root may be able to change it", link, (unsigned)st.st_uid);
+	return file_check_owner_chain(dir[0] ? dir : "/", owners->also_uid, owners->overflow_ok, err);
+}
+
+/* Takes the first component off `rest` and goes there from `at` (a path without links, "" for the root). A link's target
+ * is put in front of what is left. */
+static int walk_one(char **at, char **rest, const struct owners *owners, struct err *err)
+{
+	size_t len = strcspn(*rest, "/");
+	cleanup_free char *name = strndup(*rest, len), *behind = alloc_copy(*rest + len + ((*rest)[len] == '/')), *next = NULL;
+	char target[PATH_MAX];
+	ssize_t got;
+	int r;
+
+	if (!name)
+		return err_set(err, ENOMEM, "out of memory");
+	free(*rest);
+	*rest = steal_ptr(&behind);
+	if (!len || !strcmp(name, "."))
+		return 0;
+	if (!strcmp(name, "..")) {
+		char *slash = strrchr(*at, '/');
+
+		if (slash)
+			*slash = '\0';
+		return 0;
+	}
+	next = alloc_printf("%s/%s", *at, name);
+	got = readlink(next, target, sizeof(target) - 1);
+	if (got < 0 && errno != EINVAL)
+		return err_set_errno(err, errno, "%s", next);
+	if (got < 0) {
+		free(*at);
+		*at = steal_ptr(&next);
+		return 0;
+	}
+	target[got] = '\0';
+	r = check_link(*at, next, owners, err);
+	if (r)
+		return r;
+	behind = *rest;
+	*rest = alloc_printf("%s/%s", target, behind);
+	if (target[0] == '/')
+		**at = '\0';
+	return 1;
+}
+
+static int check_links(const char *path, const struct owners *owners, struct err *err)
+{
+	cleanup_free char *at = alloc_copy(""), *rest = alloc_copy(path);
+	int links = 0;
+
+	while (*rest) {
+		int r = walk_one(&at, &rest, owners, err);
+
+		if (r < 0)
+			return r;
+		links += r;
+		if (links > LINKS_MAX)
+			return err_set(err, ELOOP, "%s: too many symbolic links", path);
+	}
+	return 0;
+}
+
+static int check_owners(const char *path, const char *resolved, struct err *err)
+{
+	struct owners owners = owners_now();
+	int r = path[0] == '/' ? check_links(path, &owners, err) : 0;
+
+	return r ? r : file_check_owner_chain(resolved, owners.also_uid, owners.overflow_ok, err);
+}
+
+/* json_parse says "line N: ...": a message of quod's says "FILE:N: ...". */
+static int fail_parse(const char *file, struct err *err)
+{
+	struct err inner = *err;
+	int line, used = 0;
+
+	if (sscanf(inner.text, "line %d: %n", &line, &used) == 1 && used)
+		return err_set(err, inner.code, "%s:%d: %s", file, line, inner.text + used);
+	return err_set(err, inner.code, "%s: %s", file, inner.text);
+}
+
+int policy_file_read(const char *path, bool skip_owner_check, struct json_tree **tree, char **resolved, struct err *err)
+{
+	cleanup_close int fd = file_open_regular(AT_FDCWD, path, err);
+	cleanup_free char *real = NULL, *bytes = NULL;
+	size_t len;
+	int r;
+
+	if (fd == -ELOOP)
+		return err_set(err, ELOOP, "%s is a symbolic link: put the file itself there", path);
+	if (fd < 0)
+		return fd;
+	real = file_fd_path(fd);
+	if (!real)
+		return err_set_errno(err, errno, "%s: its real path", path);
+	r = skip_owner_check ? 0 : check_owners(path, real, err);
+	if (r)
+		return r;
+	r = file_read_all(fd, FILE_BYTES_MAX, &bytes, &len, err);
+	if (r)
+		return err_wrap(err, "%s", real);
+	r = json_parse(bytes, len, JSON_COMMENTS, profile_free_form, tree, err);
+	if (r)
+		return fail_parse(real, err);
+	*resolved = steal_ptr(&real);
+	return 0;
+}
+
+struct group {
+	char *description, *source;
+	struct entry *hosts;
+	size_t count;
+};
+
+static void group_release(struct group *group)
+{
+	free(group->description);
+	free(group->source);
+	for (size_t i = 0; i < group->count; i++)
+		entry_release(&group->hosts[i]);
+	free(group->hosts);
+}
+
+static int read_hosts(const struct reader *reader, const struct spot *spot)
+{
+	struct group *group = reader->target;
+	const char *text;
+
+	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot item = spot_item(spot, i);
+		struct err why = ERR_INIT;
+		struct entry entry;
+
+		if (spot_text(reader, &item, &text) < 0)
+			return -EINVAL;
+		if (entry_parse(text, &entry, &why) < 0)
+			return spot_fail(reader, &item, "'%s': %s", text, why.text);
+		*list_add(group->hosts, group->count) = entry;
+		if (entry.kind == ENTRY_GROUP || entry.kind == ENTRY_PUBLIC)
+			return spot_fail(reader, &item, "'%s': a group can't hold another", text);
+	}
+	return 0;
+}
+
+static int group_read(const char *path, bool skip_owner_check, struct group *group, struct err *err)
+{
+	static const struct key keys[] = {
+		{ "version", .kind = KEY_VERSION },
+		{ "$schema", .kind = KEY_IGNORED },
+		{ "description", KEY_TEXT, KEY_AT(struct group, description) },
+		{ "source", KEY_TEXT, KEY_AT(struct group, source) },
+		{ "hosts", KEY_OTHER, .read = read_hosts },
+	};
+	cleanup_json_tree struct json_tree *tree = NULL;
+	cleanup_free char *file = NULL;
+	struct reader reader = { .keys = keys, .key_count = ARRAY_SIZE(keys), .target = group, .err = err };
+	int r = policy_file_read(path, skip_owner_check, &tree, &file, err);
+
+	if (r)
+		return r;
+	reader.file = file;
+	return keys_read(&reader, json_root(tree));
+}
+
+int group_load(const char *name, const struct profile_paths *paths, struct entry **entries, size_t *count, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(paths->group_dirs) && paths->group_dirs[i]; i++) {
+		cleanup_free char *path = alloc_printf("%s/%s.json", paths->group_dirs[i], name);
+		struct group group = { .count = 0 };
+		struct err why = ERR_INIT;
+		int r = group_read(path, paths->skip_owner_check, &group, &why);
+
+		if (r == -ENOENT)
+			continue;
+		if (r) {
+			*err = why;
+		} else {
+			*entries = steal_ptr(&group.hosts);
+			*count = group.count;
+			group.count = 0;
+		}
+		group_release(&group);
+		return r;
+	}
+	return err_set(err, ENOENT, "there is no group '@%s'", name);
+}
+
+static int list_dir(const char *path, struct strings *names, struct err *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int code;
+
+	if (!dir && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (!dir)
+		return err_set_errno(err, errno, "%s", path);
+	while (errno = 0, (entry = readdir(dir))) {
+		cleanup_free char *name = alloc_copy(entry->d_name);
+		size_t len = strlen(name);
+
+		if (len <= 5 || strcmp(name + len - 5, ".json") != 0)
+			continue;
+		name[len - 5] = '\0';
+		if (profile_name_is_valid(name) && !strings_has(names, name))
+			strings_add(names, name);
+	}
+	code = errno;
+	closedir(dir);
+	return code ? err_set_errno(err, code, "%s", path) : 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int profile_list(const struct profile_paths *paths, struct strings *names, struct err *err)
+{
+	*names = (struct strings){ NULL, 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(paths->profile_dirs) && paths->profile_dirs[i]; i++) {
+		int r = list_dir(paths->profile_dirs[i], names, err);
+
+		if (r) {
+			strings_free(names);
+			return r;
+		}
+	}
+	if (names->count)
+		qsort(names->items, names->count, sizeof(*names->items), compare_names);
+	return 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The network's keys of a profile: egress and ingress entries, with the groups' entries put in their place as they are
+ * read, so that a group that isn't there is an error where it stands.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/policy/profile-keys.h"
+#include "shim/policy/texts.h"
+
+struct entries {
+	struct entry *items;
+	size_t count;
+};
+
+static void entries_release(struct entries *entries)
+{
+	for (size_t i = 0; i < entries->count; i++)
+		entry_release(&entries->items[i]);
+	free(entries->items);
+	*entries = (struct entries){ NULL, 0 };
+}
+
+static int read_entry(const struct reader *reader, const struct spot *spot, struct entry *entry)
+{
+	struct err why = ERR_INIT;
+	const char *text;
+
+	*entry = (struct entry){ .kind = ENTRY_NAME };
+	if (spot_text(reader, spot, &text) < 0)
+		return -EINVAL;
+	if (entry_parse(text, entry, &why) < 0)
+		return spot_fail(reader, spot, "'%s': %s", text, why.text);
+	return 0;
+}
+
+static int add_group(const struct reader *reader, const struct spot *spot, const char *name, struct entries *entries)
+{
+	struct entries group = { NULL, 0 };
+	int r;
+
+	if (!reader->paths)
+		return spot_fail(reader, spot, "'@%s': a resolved profile has its groups' entries, not their names", name);
+	r = group_load(name, reader->paths, &group.items, &group.count, reader->err);
+	if (r == -ENOENT)
+		return spot_fail(reader, spot, "there is no group '@%s'", name);
+	if (r)
+		return r;
+	for (size_t i = 0; i < group.count; i++)
+		*list_add(entries->items, entries->count) = group.items[i];
+	free(group.items);
+	return 0;
+}
+
+/* One text: one entry, or those of the group that it names. */
+static int add_entries(const struct reader *reader, const struct spot *spot, struct entries *entries)
+{
+	struct entry entry;
+	int r;
+
+	if (read_entry(reader, spot, &entry) < 0)
+		return -EINVAL;
+	if (entry.kind != ENTRY_GROUP) {
+		*list_add(entries->items, entries->count) = entry;
+		return 0;
+	}
+	r = add_group(reader, spot, entry.name, entries);
+	entry_release(&entry);
+	return r;
+}
+
+static int read_entries(const struct reader *reader, const struct spot *spot, struct entries *entries)
+{
+	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot item = spot_item(spot, i);
+
+		if (add_entries(reader, &item, entries) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int read_egress_allow(const struct reader *reader, const struct spot *spot)
+{
+	struct profile *profile = reader->target;
+	struct entries entries = { profile->egress.allow, profile->egress.allow_count };
+	int r = read_entries(reader, spot, &entries);
+
+	profile->egress.allow = entries.items;
+	profile->egress.allow_count = entries.count;
+	return r;
+}
+
+static void add_deny(struct profile *profile, struct entry *of, const struct entries *except)
+{
+	struct deny_rule *rule = list_add(profile->egress.deny, profile->egress.deny_count);
+
+	rule->of = *of;
+	*of = (struct entry){ .kind = ENTRY_NAME };
+	for (size_t i = 0; i < except->count; i++)
+		entry_copy(&except->items[i], list_add(rule->except, rule->except_count));
+}
+
+static int read_deny_parts(const struct reader *reader, const struct spot *spot, struct entries *of,
+			   struct entries *except)
+{
+	static const char *const names[] = { "of", "except", NULL };
+	struct spot of_spot, except_spot;
+
+	if (json_is(spot->value, JSON_STRING))
+		return add_entries(reader, spot, of);
+	if (!json_is(spot->value, JSON_OBJECT))
+		return spot_fail(reader, spot, "must be an entry, or {\"of\": entry, \"except\": [entries]}");
+	if (spot_only(reader, spot, names) < 0)
+		return -EINVAL;
+	of_spot = spot_named(spot, "of");
+	except_spot = spot_named(spot, "except");
+	if (add_entries(reader, &of_spot, of) < 0)
+		return -EINVAL;
+	return except_spot.value ? read_entries(reader, &except_spot, except) : 0;
+}
+
+int read_egress_deny(const struct reader *reader, const struct spot *spot)
+{
+	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot item = spot_item(spot, i);
+		struct entries of = { NULL, 0 }, except = { NULL, 0 };
+		int r = read_deny_parts(reader, &item, &of, &except);
+
+		for (size_t n = 0; !r && n < of.count; n++)
+			add_deny(reader->target, &of.items[n], &except);
+		entries_release(&of);
+		entries_release(&except);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static struct cap_rule *cap_of(struct profile *profile, const char *text)
+{
+	for (size_t i = 0; i < profile->egress.caps_count; i++)
+		if (!strcmp(profile->egress.caps[i].entry.text, text))
+			return &profile->egress.caps[i];
+	return NULL;
+}
+
+/* A group stays a group here: the bytes are counted for all of it together. */
+int read_caps(const struct reader *reader, const struct spot *spot)
+{
+	static const struct key bytes = { .kind = KEY_BYTES, .most = 1ull << 50, .unlimited = true };
+	struct profile *profile = reader->target;
+
+	if (spot_list(reader, spot, JSON_OBJECT) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot member = spot_member(spot, i);
+		struct cap_rule *rule = cap_of(profile, member.name);
+		struct err why = ERR_INIT;
+		struct entry entry;
+
+		if (!rule) {
+			if (entry_parse(member.name, &entry, &why) < 0)
+				return spot_fail(reader, &member, "'%s': %s", member.name, why.text);
+			rule = list_add(profile->egress.caps, profile->egress.caps_count);
+			rule->entry = entry;
+		}
+		if (spot_quantity(reader, &member, &bytes, &rule->bytes) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int read_via(const struct reader *reader, const struct spot *spot)
+{
+	struct profile *profile = reader->target;
+	struct err why = ERR_INIT;
+	struct entry entry;
+	const char *text;
+	bool good;
+
+	if (spot_text(reader, spot, &text) < 0)
+		return -EINVAL;
+	good = !entry_parse(text, &entry, &why) && entry.kind == ENTRY_NETWORK && entry.is_single_address &&
+	       !entry.any_port && entry.port_first == entry.port_last && entry.protocol == ENTRY_ANY_PROTOCOL;
+	if (good) {
+		profile->egress.has_via = true;
+		profile->egress.via = entry.network.base;
+		profile->egress.via_port = entry.port_first;
+	}
+	entry_release(&entry);
+	return good ? 0 : spot_fail(reader, spot, "'%s' is not the proxy's ADDRESS:PORT", text);
+}
+
+static int parse_ingress(char *text, struct ingress_rule *rule)
+{
+	char *at = strchr(text, '@'), *slash;
+
+	if (at) {
+		*at++ = '\0';
+		rule->from_node = !strcmp(at, "node");
+		rule->has_from = !rule->from_node;
+		if (rule->has_from && at[0] == '[' && at[strlen(at) - 1] == ']') {
+			at[strlen(at) - 1] = '\0';
+			at++;
+		}
+		if (rule->has_from && network_parse(at, &rule->from) < 0)
+			return -EINVAL;
+	}
+	slash = strchr(text, '/');
+	if (slash) {
+		*slash++ = '\0';
+		rule->udp = !strcmp(slash, "udp");
+		if (!rule->udp && strcmp(slash, "tcp") != 0)
+			return -EINVAL;
+	}
+	return ports_parse(text, &rule->port_first, &rule->port_last);
+}
+
+int read_ingress(const struct reader *reader, const struct spot *spot)
+{
+	struct profile *profile = reader->target;
+	const char *text;
+
+	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot item = spot_item(spot, i);
+		cleanup_free char *copy = NULL;
+		struct ingress_rule rule = { 0 };
+
+		if (spot_text(reader, &item, &text) < 0)
+			return -EINVAL;
+		copy = alloc_copy(text);
+		if (parse_ingress(copy, &rule) < 0)
+			return spot_fail(reader, &item, "'%s' is not PORT[-PORT][/tcp|/udp][@NETWORK|@node]", text);
+		rule.text = alloc_copy(text);
+		*list_add(profile->ingress, profile->ingress_count) = rule;
+	}
+	return 0;
+}

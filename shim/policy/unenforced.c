@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a profile may say and this version can't hold: refused, never dropped. A key is refused only where it would matter,
+ * so that a profile can be written once. quod-profile(5) marks each of these keys; a key leaves this file in the commit that
+ * enforces it.
+ */
+#include "shim/policy/plan.h"
+
+static void refuse(struct plan *plan, const char *key, const char *what)
+{
+	plan_refuse(plan, key, "", "%s is not enforced by this version of quod", what);
+}
+
+static void refuse_entry(struct plan *plan, const char *key, const struct entry *entry)
+{
+	plan_refuse(plan, key, "", "'%s': a host name is not enforced by this version of quod (addresses and @public are)",
+		    entry->text);
+}
+
+static void check_deny(const struct deny_rule *deny, struct plan *plan)
+{
+	if (entry_is_name(&deny->of))
+		refuse_entry(plan, "egress.deny", &deny->of);
+	for (size_t i = 0; i < deny->except_count; i++)
+		if (entry_is_name(&deny->except[i]))
+			refuse_entry(plan, "egress.deny", &deny->except[i]);
+}
+
+static bool lets_out(const struct profile *profile)
+{
+	return profile->egress.allow_count != 0;
+}
+
+/* DNS to a resolver that is allowed by its address would go past the record. */
+static bool lets_dns_out(const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->egress.allow_count; i++) {
+		const struct entry *entry = &profile->egress.allow[i];
+
+		if (entry->has_port && entry->port_first <= 53 && entry->port_last >= 53)
+			return true;
+	}
+	return false;
+}
+
+static void check_egress(const struct profile *profile, struct plan *plan)
+{
+	if (profile->egress.mode == EGRESS_OBSERVE)
+		refuse(plan, "egress.mode", "\"observe\"");
+	for (size_t i = 0; i < profile->egress.allow_count; i++)
+		if (entry_is_name(&profile->egress.allow[i]))
+			refuse_entry(plan, "egress.allow", &profile->egress.allow[i]);
+	for (size_t i = 0; i < profile->egress.deny_count; i++)
+		check_deny(&profile->egress.deny[i], plan);
+	if (profile->egress.caps_count)
+		refuse(plan, "egress.caps", "a budget of one entry");
+	if (profile->egress.has_via)
+		refuse(plan, "egress.via", "a proxy");
+	if (profile->egress.dns_upstream.count)
+		refuse(plan, "egress.dns.upstream", "a resolver of the profile's");
+	for (size_t i = 0; i < profile->ingress_count; i++)
+		if (profile->ingress[i].from_node)
+			refuse(plan, "ingress.allow", "@node");
+	if (lets_out(profile) && (profile->audit_record & AUDIT_CONNECTIONS))
+		refuse(plan, "audit.record", "\"connections\"");
+	if (lets_dns_out(profile) && (profile->audit_record & AUDIT_DNS))
+		refuse(plan, "audit.record", "\"dns\"");
+}
+
+static bool has_writable_workspace(const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->mounts.allow_count; i++)
+		if (!profile->mounts.allow[i].readonly)
+			return true;
+	return false;
+}
+
+void plan_unenforced(const struct plan_input *input, struct plan *plan)
+{
+	const struct profile *profile = input->profile;
+
+	if (profile->mounts.volumes == VOLUMES_TMPFS)
+		refuse(plan, "mounts.volumes", "\"tmpfs\"");
+	if (profile->mounts.protect.count && has_writable_workspace(profile))
+		refuse(plan, "mounts.protect", "protection inside a writable workspace");
+	if (profile->budgets.scope != SCOPE_CONTAINER)
+		refuse(plan, "budgets.scope", "a scope other than \"container\"");
+	if (profile->budgets.reset != RESET_NEVER)
+		refuse(plan, "budgets.reset", "a reset other than \"never\"");
+	check_egress(profile, plan);
+}
