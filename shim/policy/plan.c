@@ -130,6 +130,7 @@ void facts_release(struct facts *facts)
 		free_namespace(&facts->namespaces[i]);
 	free(facts->mounts);
 	free(facts->namespaces);
+	free(facts->devices);
 	free(facts->rootfs);
 	free(facts->home);
 	free(facts->engine_data_root);

@@ -38,6 +38,13 @@ struct fact_namespace {
 	char *owner_id;			/* and its id */
 };
 
+/* What the host itself has at the path of one device node of the configuration. */
+struct fact_device {
+	int error;			/* positive errno when it has nothing there */
+	mode_t mode;			/* S_IFMT part */
+	int64_t major, minor;
+};
+
 enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO };
 
 struct facts {
@@ -51,6 +58,8 @@ struct facts {
 	size_t mount_count;
 	struct fact_namespace *namespaces;	/* one per oci_config.namespaces */
 	size_t namespace_count;
+	struct fact_device *devices;	/* one per entry of /linux/devices */
+	size_t device_count;
 	int cgroup_version;		/* 1 or 2 */
 	bool has_swap_accounting;
 	bool is_rootless;		/* in a user namespace, or not uid 0 */

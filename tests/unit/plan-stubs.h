@@ -7,9 +7,6 @@
 
 #define STUB __attribute__((weak)) void
 
-STUB plan_document(const struct plan_input *input, struct plan *plan)
-{
-}
 
 STUB plan_seccomp(const struct plan_input *input, struct plan *plan)
 {
@@ -19,9 +16,6 @@ STUB plan_namespaces(const struct plan_input *input, struct plan *plan)
 {
 }
 
-STUB plan_devices(const struct plan_input *input, struct plan *plan)
-{
-}
 
 STUB plan_kernel(const struct plan_input *input, struct plan *plan)
 {
@@ -31,9 +25,6 @@ STUB plan_hooks(const struct plan_input *input, struct plan *plan)
 {
 }
 
-STUB plan_resources(const struct plan_input *input, struct plan *plan)
-{
-}
 
 STUB plan_unenforced(const struct plan_input *input, struct plan *plan)
 {

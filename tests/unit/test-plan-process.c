@@ -45,8 +45,8 @@ static void plan_it(const struct plan_input *input, struct plan *plan)
 /* The process object with `members` and a user who is not root. */
 static struct outcome plan_members(const struct profile *profile, const char *members)
 {
-	cleanup_free char *text = alloc_printf("{'process':{'user':{'uid':1000,'gid':1000},'cwd':'/'%s%s}}", *members ? "," : "",
-					       members);
+	cleanup_free char *text = alloc_printf("{'process':{'user':{'uid':1000,'gid':1000},'cwd':'/'%s%s}}",
+					       *members ? "," : "", members);
 
 	return plan_document_text(plan_it, profile, &facts, text);
 }
@@ -60,9 +60,10 @@ static void is_refused(const struct profile *profile, const char *members, const
 
 static void test_capabilities(void)
 {
-	cleanup_outcome struct outcome some = plan_members(
-		&strict, "'capabilities':{'bounding':['CAP_CHOWN','CAP_SYS_ADMIN','CAP_SYS_RESOURCE'],'effective':['CAP_SYS_ADMIN'],"
-			 "'ambient':['CAP_SETUID','CAP_KILL']}");
+	cleanup_outcome struct outcome some =
+		plan_members(&strict, "'capabilities':{'bounding':['CAP_CHOWN','CAP_SYS_ADMIN','CAP_SYS_RESOURCE'],'"
+				      "effective':['CAP_SYS_ADMIN'],"
+				      "'ambient':['CAP_SETUID','CAP_KILL']}");
 	cleanup_outcome struct outcome none = plan_members(&strict, "");
 
 	IS_AT(&some, "/process/capabilities/bounding", "['CAP_CHOWN']",
@@ -71,7 +72,8 @@ static void test_capabilities(void)
 	IS_AT(&some, "/process/capabilities/ambient", "['CAP_SETUID']", "process: so with the ambient one");
 	IS_AT(&some, "/process/capabilities/permitted", "-", "process: an absent set is none and is not added");
 	IS_SETTLED(&some, "a process with capabilities");
-	IS_AT(&none, "/process/capabilities", "{'bounding':[],'effective':[],'inheritable':[],'permitted':[],'ambient':[]}",
+	IS_AT(&none, "/process/capabilities",
+	      "{'bounding':[],'effective':[],'inheritable':[],'permitted':[],'ambient':[]}",
 	      "process: without the object all sets are written as empty");
 	is_refused(&strict, "'capabilities':{'bounding':['CAP_FLY','chown']}",
 		   "/process/capabilities/bounding: unknown capability CAP_FLY (process.capabilities); "
@@ -100,7 +102,8 @@ static void test_switches(void)
 
 static void test_user(void)
 {
-	cleanup_outcome struct outcome root = plan_document_text(plan_it, &strict, &facts, "{'process':{'user':{'uid':0}}}");
+	cleanup_outcome struct outcome root =
+		plan_document_text(plan_it, &strict, &facts, "{'process':{'user':{'uid':0}}}");
 	cleanup_outcome struct outcome mapped = plan_document_text(
 		plan_it, &strict, &facts, "{'process':{'user':{'uid':0}},'linux':{'namespaces':[{'type':'user'}]}}");
 	cleanup_outcome struct outcome groups, roots, nobody;
@@ -110,9 +113,11 @@ static void test_user(void)
 	       "process: uid 0 is refused where the profile has no root");
 	IS_STR(mapped.refusals, "", "process: but not in a user namespace");
 	nobody = plan_document_text(plan_it, &strict, &facts, "{'process':null}");
-	IS_STR(nobody.refusals, "/process: no process that could be bounded (process)", "process: without a process nothing holds");
-	groups = plan_document_text(plan_it, &strict, &facts,
-				    "{'process':{'user':{'uid':1000,'gid':100,'additionalGids':[0,6,100,998,1000,2000]}}}");
+	IS_STR(nobody.refusals, "/process: no process that could be bounded (process)",
+	       "process: without a process nothing holds");
+	groups = plan_document_text(
+		plan_it, &strict, &facts,
+		"{'process':{'user':{'uid':1000,'gid':100,'additionalGids':[0,6,100,998,1000,2000]}}}");
 	IS_AT(&groups, "/process/user/additionalGids", "[100,1000,2000]",
 	      "process: without root a system's groups go, the own and ordinary ones stay");
 	IS_SETTLED(&groups, "a process with groups");
@@ -125,20 +130,25 @@ static void test_limits(void)
 {
 	cleanup_outcome struct outcome none = plan_members(&strict, "");
 	cleanup_outcome struct outcome wishes = plan_members(
-		&strict, "'rlimits':[{'type':'RLIMIT_NOFILE','hard':1048576,'soft':1024},{'type':'RLIMIT_CORE','hard':0,'soft':0},"
-			 "{'type':'RLIMIT_RTPRIO','hard':99,'soft':99},{'type':'RLIMIT_MEMLOCK','hard':1024,'soft':512},"
-			 "{'type':'RLIMIT_MSGQUEUE','hard':18446744073709551615,'soft':18446744073709551615},"
-			 "{'type':'RLIMIT_STACK','hard':18446744073709551615,'soft':8388608}]");
+		&strict,
+		"'rlimits':[{'type':'RLIMIT_NOFILE','hard':1048576,'soft':1024},{'type':'RLIMIT_CORE','hard':0,'soft':"
+		"0},"
+		"{'type':'RLIMIT_RTPRIO','hard':99,'soft':99},{'type':'RLIMIT_MEMLOCK','hard':1024,'soft':512},"
+		"{'type':'RLIMIT_MSGQUEUE','hard':18446744073709551615,'soft':18446744073709551615},"
+		"{'type':'RLIMIT_STACK','hard':18446744073709551615,'soft':8388608}]");
 
 	IS_AT(&none, "/process/rlimits",
 	      "[{'type':'RLIMIT_CORE','hard':0,'soft':0},{'type':'RLIMIT_MEMLOCK','hard':8388608,'soft':8388608},"
-	      "{'type':'RLIMIT_MSGQUEUE','hard':819200,'soft':819200},{'type':'RLIMIT_NOFILE','hard':4096,'soft':4096}]",
+	      "{'type':'RLIMIT_MSGQUEUE','hard':819200,'soft':819200},{'type':'RLIMIT_NOFILE','hard':4096,'soft':4096}"
+	      "]",
 	      "process: the profile's limits, and those that are always bounded, are written");
 	IS_SETTLED(&none, "a process without limits");
 	IS_AT(&wishes, "/process/rlimits/0", "{'type':'RLIMIT_NOFILE','hard':4096,'soft':1024}",
 	      "process: a hard limit is lowered, a soft one below it stays");
-	IS_AT(&wishes, "/process/rlimits/2", "{'type':'RLIMIT_RTPRIO','hard':0,'soft':0}", "process: real-time priority is never given");
-	IS_AT(&wishes, "/process/rlimits/3", "{'type':'RLIMIT_MEMLOCK','hard':1024,'soft':512}", "process: a lower wish stands");
+	IS_AT(&wishes, "/process/rlimits/2", "{'type':'RLIMIT_RTPRIO','hard':0,'soft':0}",
+	      "process: real-time priority is never given");
+	IS_AT(&wishes, "/process/rlimits/3", "{'type':'RLIMIT_MEMLOCK','hard':1024,'soft':512}",
+	      "process: a lower wish stands");
 	IS_AT(&wishes, "/process/rlimits/4/soft", "819200", "process: an unlimited wish is lowered");
 	IS_AT(&wishes, "/process/rlimits/5/hard", "18446744073709551615", "process: what nobody bounds stays");
 	IS_AT(&wishes, "/process/rlimits/6", "-", "process: and no limit is there twice");
@@ -155,17 +165,21 @@ static void test_limits_without_right(void)
 	      "process: what quod may not raise is lowered to its own hard limit");
 	facts.rlimit_hard[RLIMIT_NOFILE] = 8192;
 	is_refused(&strict, "'rlimits':[{'type':'RLIMIT_FLY','hard':1,'soft':1}]",
-		   "/process/rlimits: unknown or incomplete limit RLIMIT_FLY (process.rlimits)", "an unknown limit is refused");
+		   "/process/rlimits: unknown or incomplete limit RLIMIT_FLY (process.rlimits)",
+		   "an unknown limit is refused");
 	is_refused(&strict, "'rlimits':[{'type':'RLIMIT_CPU','hard':1}]",
-		   "/process/rlimits: unknown or incomplete limit RLIMIT_CPU (process.rlimits)", "one without its soft half, too");
-	is_refused(&strict, "'rlimits':[{'type':'RLIMIT_CPU','hard':1,'soft':1},{'type':'RLIMIT_CPU','hard':2,'soft':1}]",
+		   "/process/rlimits: unknown or incomplete limit RLIMIT_CPU (process.rlimits)",
+		   "one without its soft half, too");
+	is_refused(&strict,
+		   "'rlimits':[{'type':'RLIMIT_CPU','hard':1,'soft':1},{'type':'RLIMIT_CPU','hard':2,'soft':1}]",
 		   "/process/rlimits: RLIMIT_CPU is given twice (process.rlimits)", "and one that is given twice");
 }
 
 static void test_environment(void)
 {
-	cleanup_outcome struct outcome outcome =
-		plan_members(&strict, "'env':['PATH=/bin','AWS_KEY=1','HTTP_PROXY=x:1','QUOD_DEADLINE=old','MY_TOKEN=2','TOKEN_X=3']");
+	cleanup_outcome struct outcome outcome = plan_members(
+		&strict,
+		"'env':['PATH=/bin','AWS_KEY=1','HTTP_PROXY=x:1','QUOD_DEADLINE=old','MY_TOKEN=2','TOKEN_X=3']");
 	cleanup_outcome struct outcome none = plan_members(&strict, "'env':null");
 
 	IS_AT(&outcome, "/process/env",
@@ -175,7 +189,8 @@ static void test_environment(void)
 	IS_AT(&none, "/process/env", "['QUOD_PROFILE=strict','QUOD_DEADLINE=2030-01-01T00:00:00Z','HTTP_PROXY=']",
 	      "env: without one, what has to be there is written");
 	IS_SETTLED(&none, "a process without an environment");
-	is_refused(&strict, "'env':['A=1','B=','A=2','A=3']", "/process/env: A is given twice (process.env)", "a variable given twice is refused");
+	is_refused(&strict, "'env':['A=1','B=','A=2','A=3']", "/process/env: A is given twice (process.env)",
+		   "a variable given twice is refused");
 	is_refused(&strict, "'env':['PATH']", "/process/env/0: is not of the form NAME=VALUE (process.env)",
 		   "an entry without = is refused");
 	is_refused(&strict, "'env':['=x']", "/process/env/0: is not of the form NAME=VALUE (process.env)",
@@ -197,11 +212,13 @@ static void test_refusals(void)
 	is_refused(&strict, "'ioPriority':{'class':'IOPRIO_CLASS_RT','priority':0}",
 		   "/process/ioPriority: only IOPRIO_CLASS_BE and IOPRIO_CLASS_IDLE are allowed (resources.cpus)",
 		   "real-time I/O is refused");
-	is_refused(&strict, "'execCPUAffinity':{'initial':'0'}",
-		   "/process/execCPUAffinity: a process outside of the container's CPUs is not allowed (resources.cpus)",
-		   "another CPU affinity is refused");
+	is_refused(
+		&strict, "'execCPUAffinity':{'initial':'0'}",
+		"/process/execCPUAffinity: a process outside of the container's CPUs is not allowed (resources.cpus)",
+		"another CPU affinity is refused");
 	is_refused(&strict, "'consoleSize':{'height':65535,'width':80}",
-		   "/process/consoleSize/height: a terminal of that size is not allowed (process)", "a huge terminal is refused");
+		   "/process/consoleSize/height: a terminal of that size is not allowed (process)",
+		   "a huge terminal is refused");
 }
 
 static void test_cwd_and_lsm(void)
@@ -213,16 +230,20 @@ static void test_cwd_and_lsm(void)
 		cleanup_free char *text = alloc_printf("{'process':{'user':{'uid':1},'cwd':'%s'}}", in_proc[i]);
 		cleanup_outcome struct outcome outcome = plan_document_text(plan_it, &strict, &facts, text);
 
-		OK(strstr(outcome.refusals, "lies in /proc (process.cwd)"), "process: %s is no working directory", in_proc[i]);
+		OK(strstr(outcome.refusals, "lies in /proc (process.cwd)"), "process: %s is no working directory",
+		   in_proc[i]);
 	}
 	ordinary = plan_document_text(plan_it, &strict, &facts, "{'process':{'user':{'uid':1},'cwd':'/a/../proc'}}");
 	OK(strstr(ordinary.refusals, "without .."), "process: a working directory with .. is refused");
-	processes = plan_document_text(plan_it, &strict, &facts, "{'process':{'user':{'uid':1},'cwd':'/process/a..b'}}");
+	processes =
+		plan_document_text(plan_it, &strict, &facts, "{'process':{'user':{'uid':1},'cwd':'/process/a..b'}}");
 	IS_STR(processes.refusals, "", "process: one that only looks like it is not");
 	facts.has_apparmor = facts.has_selinux = true;
-	is_refused(&strict, "'apparmorProfile':'unconfined'", "/process/apparmorProfile: AppArmor profile unconfined confines nothing (process)",
+	is_refused(&strict, "'apparmorProfile':'unconfined'",
+		   "/process/apparmorProfile: AppArmor profile unconfined confines nothing (process)",
 		   "no AppArmor profile is refused where the host has AppArmor");
-	is_refused(&strict, "'apparmorProfile':'docker-default','selinuxLabel':'system_u:system_r:container_t:s0:c1,c2'", "",
+	is_refused(&strict,
+		   "'apparmorProfile':'docker-default','selinuxLabel':'system_u:system_r:container_t:s0:c1,c2'", "",
 		   "the engines' own profiles and labels pass");
 	is_refused(&strict, "'selinuxLabel':'system_u:system_r:spc_t:s0'",
 		   "/process/selinuxLabel: SELinux label system_u:system_r:spc_t:s0 is not a container's (process)",
@@ -232,15 +253,18 @@ static void test_cwd_and_lsm(void)
 
 static void test_exec(void)
 {
-	cleanup_json_tree struct json_tree *tree = parse_text("{'user':{'uid':1,'gid':1},'args':['sh'],'cwd':'/','env':['A_TOKEN=1']}");
+	cleanup_json_tree struct json_tree *tree =
+		parse_text("{'user':{'uid':1,'gid':1},'args':['sh'],'cwd':'/','env':['A_TOKEN=1']}");
 	struct plan_input input = { .profile = &strict, .facts = &facts };
 	struct plan plan;
 	struct err err = ERR_INIT;
 
 	plan_make_exec(&input, json_root(tree), &plan);
-	OK(!plan.refusal_count && !oci_edits_apply(&plan.edits, tree, &err), "exec: the same bounds, at the root of process.json");
+	OK(!plan.refusal_count && !oci_edits_apply(&plan.edits, tree, &err),
+	   "exec: the same bounds, at the root of process.json");
 	OK(json_bool(json_get(json_root(tree), "noNewPrivileges"), false), "exec: no_new_privs is set");
-	IS_STR(json_string(json_item(json_get(json_root(tree), "env"), 0)), "QUOD_PROFILE=strict", "exec: the environment is scrubbed and set");
+	IS_STR(json_string(json_item(json_get(json_root(tree), "env"), 0)), "QUOD_PROFILE=strict",
+	       "exec: the environment is scrubbed and set");
 	plan_release(&plan);
 	plan_make_exec(&input, json_root(tree), &plan);
 	OK(!plan.edits.count, "exec: planned again, nothing changes");

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The resources of a new container: CPU time, memory, swap and processes are lowered to the profile's, written where nobody
+ * asked for them, and never raised. Weights, placements and throttles are the engine's own business.
+ */
+#include "shim/policy/resources.h"
+
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+
+#define CPU_PERIOD_MIN 1000
+#define CPU_PERIOD_MAX 1000000
+#define CPU_QUOTA_MIN 1000
+
+bool resources_wish(const struct place *object, const char *name, int64_t *value)
+{
+	const struct json *node = json_get(object->node, name);
+
+	*value = 0;
+	if (!node || json_is(node, JSON_NULL))
+		return false;
+	if (!json_int(node, value)) {
+		place_refuse(object, "resources", name, "is no integer");
+		return false;
+	}
+	return *value != 0;
+}
+
+bool resources_quota_is_over(uint64_t cpus_milli, int64_t quota_us, int64_t period_us)
+{
+	return quota_us < 0 || period_us <= 0 || (unsigned __int128)quota_us * 1000 > (unsigned __int128)cpus_milli * period_us;
+}
+
+/* The kernel takes no quota below 1 ms: a small share needs a long period. */
+static void write_quota(const struct place *cpu, uint64_t cpus_milli, int64_t period)
+{
+	uint64_t quota = cpus_milli * (uint64_t)period / 1000;
+
+	if (quota < CPU_QUOTA_MIN) {
+		period = CPU_PERIOD_MAX;
+		quota = cpus_milli * (CPU_PERIOD_MAX / 1000);
+	}
+	place_set_uint(cpu, "resources.cpus", "quota", quota < CPU_QUOTA_MIN ? CPU_QUOTA_MIN : quota);
+	place_set_uint(cpu, "resources.cpus", "period", (uint64_t)period);
+}
+
+static void plan_cpu(const struct plan_input *input, const struct place *resources)
+{
+	uint64_t bound = input->profile->resources.cpus_milli;
+	struct place cpu = place_member(resources, "cpu");
+	int64_t quota, period, burst;
+
+	if (bound == LIMIT_UNLIMITED)
+		return;
+	if (!resources_wish(&cpu, "period", &period))
+		period = CPU_PERIOD_DEFAULT;
+	if (period < CPU_PERIOD_MIN || period > CPU_PERIOD_MAX)
+		place_refuse(&cpu, "resources.cpus", "period", "is not between %d and %d microseconds", CPU_PERIOD_MIN, CPU_PERIOD_MAX);
+	else if (!resources_wish(&cpu, "quota", &quota) || resources_quota_is_over(bound, quota, period))
+		write_quota(&cpu, bound, period);
+	if (resources_wish(&cpu, "burst", &burst))
+		place_unset(&cpu, "resources.cpus", "burst");
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Sizes as the engine asks for them; what it leaves open is LIMIT_UNLIMITED. */
+struct memory_wish {
+	int64_t limit, swap;	/* as written; swap is memory and swap together */
+	uint64_t memory;	/* the limit that follows from both */
+	uint64_t extra;		/* swap beside it */
+};
+
+static struct memory_wish read_memory_wish(const struct place *memory)
+{
+	struct memory_wish wish = { .memory = LIMIT_UNLIMITED, .extra = LIMIT_UNLIMITED };
+	bool has_limit = resources_wish(memory, "limit", &wish.limit) && wish.limit > 0;
+	bool has_swap = resources_wish(memory, "swap", &wish.swap) && wish.swap > 0;
+
+	if (has_limit)
+		wish.memory = (uint64_t)wish.limit;
+	else if (has_swap)
+		wish.memory = (uint64_t)wish.swap;
+	if (has_swap)
+		wish.extra = (uint64_t)wish.swap > wish.memory ? (uint64_t)wish.swap - wish.memory : 0;
+	return wish;
+}
+
+static void plan_swap(const struct plan_input *input, const struct place *memory, const struct memory_wish *wish, uint64_t limit)
+{
+	uint64_t bound = input->profile->resources.swap, extra = smaller(wish->extra, bound), total;
+
+	if (!input->facts->has_swap_accounting) {
+		if (bound != LIMIT_UNLIMITED)
+			plan_note(memory->plan, "resources.swap: this host's cgroups don't count swap");
+		return;
+	}
+	if (extra == LIMIT_UNLIMITED)
+		return;
+	if (limit > INT64_MAX) {
+		plan_note(memory->plan, "resources.swap: swap can't be bounded without a bound on memory");
+		return;
+	}
+	total = extra > INT64_MAX - limit ? INT64_MAX : limit + extra;
+	if ((int64_t)total != wish->swap)
+		place_set_uint(memory, "resources.swap", "swap", total);
+}
+
+static void plan_memory(const struct plan_input *input, const struct place *resources)
+{
+	struct place memory = place_member(resources, "memory");
+	struct memory_wish wish = read_memory_wish(&memory);
+	uint64_t bound = input->profile->resources.memory, limit = smaller(wish.memory, bound);
+	int64_t reservation;
+
+	if (bound <= INT64_MAX && (int64_t)limit != wish.limit)
+		place_set_uint(&memory, "resources.memory", "limit", limit);
+	if (limit <= INT64_MAX && resources_wish(&memory, "reservation", &reservation) &&
+	    (reservation < 0 || (uint64_t)reservation > limit))
+		place_set_uint(&memory, "resources.memory", "reservation", limit);
+	plan_swap(input, &memory, &wish, limit);
+}
+
+static void plan_pids(const struct plan_input *input, const struct place *resources)
+{
+	struct place pids = place_member(resources, "pids");
+	uint64_t bound = input->profile->resources.pids;
+	int64_t limit;
+
+	if (bound > INT64_MAX)
+		return;
+	if (!resources_wish(&pids, "limit", &limit) || limit < 0 || (uint64_t)limit > bound)
+		place_set_uint(&pids, "resources.pids", "limit", bound);
+}
+
+void plan_resources(const struct plan_input *input, struct plan *plan)
+{
+	struct place linux_place = place_first(plan, "/linux", input->config->linux_node);
+	struct place resources = place_member(&linux_place, "resources");
+
+	if (!linux_place.node)
+		return;
+	resources_refuse_foreign(input, &resources);
+	plan_cpu(input, &resources);
+	plan_memory(input, &resources);
+	plan_pids(input, &resources);
+}

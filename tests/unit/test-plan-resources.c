@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unit tests of shim/policy/resources*.c: lowered at create, refused at update. */
+#include "tests/unit/plan-tools.h"
+
+#define G (UINT64_C(1) << 30)
+
+static struct profile two = {
+	.name = (char *)"two",
+	.resources = { .cpus_milli = 2000, .memory = 4 * G, .swap = 0, .pids = 512 },
+};
+static struct profile open_wide = {
+	.name = (char *)"open",
+	.resources = { LIMIT_UNLIMITED, LIMIT_UNLIMITED, LIMIT_UNLIMITED, LIMIT_UNLIMITED },
+};
+static struct facts with_swap = { .cgroup_version = 2, .has_swap_accounting = true };
+static struct facts without_swap = { .cgroup_version = 1 };
+
+static struct outcome plan_members(const struct profile *profile, const struct facts *facts, const char *members)
+{
+	cleanup_free char *text = alloc_printf("{'linux':{'resources':{%s}}}", members);
+
+	return plan_document_text(plan_resources, profile, facts, text);
+}
+
+static void is_planned(const struct profile *profile, const char *members, const char *wanted, const char *what)
+{
+	cleanup_outcome struct outcome outcome = plan_members(profile, &with_swap, members);
+
+	IS_AT(&outcome, "/linux/resources", wanted, "resources: %s", what);
+	IS_SETTLED(&outcome, what);
+}
+
+static void is_refused(const char *members, const char *wanted, const char *what)
+{
+	cleanup_outcome struct outcome outcome = plan_members(&two, &with_swap, members);
+
+	OK(strstr(outcome.refusals, wanted), "resources: %s", what);
+	if (!strstr(outcome.refusals, wanted))
+		printf("# got: %s\n", outcome.refusals);
+}
+
+#define REST "'memory':{'limit':4294967296,'swap':4294967296},'pids':{'limit':512}"
+
+static void test_whole(void)
+{
+	cleanup_outcome struct outcome none = plan_document_text(plan_resources, &two, &with_swap, "{'linux':{}}");
+
+	IS_AT(&none, "/linux/resources",
+	      "{'cpu':{'quota':200000,'period':100000},'memory':{'limit':4294967296,'swap':4294967296},'pids':{'limit':"
+	      "512}}",
+	      "resources: where nobody asked, the profile's are written");
+	IS_SETTLED(&none, "a container without resources");
+	is_planned(&open_wide, "'cpu':{'shares':2},'memory':{'limit':5},'pids':{'limit':-1}",
+		   "{'cpu':{'shares':2},'memory':{'limit':5},'pids':{'limit':-1}}",
+		   "an unlimited profile leaves every wish");
+}
+
+static void test_cpu(void)
+{
+	is_planned(&two, "'cpu':{'quota':50000,'period':100000,'shares':512,'cpus':'0-1'}," REST,
+		   "{'cpu':{'quota':50000,'period':100000,'shares':512,'cpus':'0-1'}," REST "}",
+		   "a lower share of CPU stands, with its weights");
+	is_planned(&two, "'cpu':{'quota':900000}," REST, "{'cpu':{'quota':200000,'period':100000}," REST "}",
+		   "a higher one is lowered");
+	is_planned(&two, "'cpu':{'quota':-1,'period':50000}," REST, "{'cpu':{'quota':100000,'period':50000}," REST "}",
+		   "an unlimited one is bounded in its own period");
+	is_planned(&two, "'cpu':{'quota':100000,'burst':100000,'idle':1}," REST,
+		   "{'cpu':{'quota':100000,'idle':1}," REST "}", "a burst goes");
+	is_refused("'cpu':{'realtimeRuntime':95000}",
+		   "/linux/resources/cpu/realtimeRuntime: real-time CPU is not allowed (resources.cpus)",
+		   "real-time CPU is refused");
+	is_refused("'cpu':{'period':18446744073709551615}", "/linux/resources/cpu/period: is no integer",
+		   "a period beyond int64 is refused");
+	is_refused("'cpu':{'period':10000000}", "is not between 1000 and 1000000 microseconds",
+		   "a period the kernel wouldn't take, too");
+	two.resources.cpus_milli = 5;
+	is_planned(&two, REST, "{" REST ",'cpu':{'quota':5000,'period':1000000}}",
+		   "a share below 1 ms gets a longer period");
+	two.resources.cpus_milli = 2000;
+}
+
+#define CPU "'cpu':{'quota':200000,'period':100000}"
+#define PIDS "'pids':{'limit':512}"
+
+static void is_memory(uint64_t swap, const char *given, const char *wanted, const char *what)
+{
+	cleanup_free char *members = alloc_printf(CPU "," PIDS ",'memory':%s", given);
+	cleanup_outcome struct outcome outcome;
+	struct profile profile = two;
+
+	profile.resources.swap = swap;
+	outcome = plan_members(&profile, &with_swap, members);
+	IS_AT(&outcome, "/linux/resources/memory", wanted, "memory: %s", what);
+	IS_SETTLED(&outcome, what);
+}
+
+static void test_memory(void)
+{
+	is_memory(0, "{'limit':1000000}", "{'limit':1000000,'swap':1000000}", "a lower limit stands, without swap");
+	is_memory(0, "{'limit':8589934592,'swap':8589934592}", "{'limit':4294967296,'swap':4294967296}",
+		  "a higher one is lowered");
+	is_memory(0, "{'limit':-1,'swap':-1}", "{'limit':4294967296,'swap':4294967296}", "an unlimited one is bounded");
+	is_memory(G, "{'limit':1000}", "{'limit':1000,'swap':1073742824}", "swap comes on top of the limit");
+	is_memory(G, "{'limit':8589934592,'swap':8589934592}", "{'limit':4294967296,'swap':4294967296}",
+		  "a container that wants no swap gets none when its limit is lowered");
+	is_memory(LIMIT_UNLIMITED, "{'limit':8589934592,'swap':8589935592}", "{'limit':4294967296,'swap':4294968296}",
+		  "and one that wants little no more than that");
+	is_memory(LIMIT_UNLIMITED, "{'limit':1000}", "{'limit':1000}", "unlimited swap is left to the engine");
+	is_memory(0, "{'swap':1000}", "{'swap':1000,'limit':1000}", "a bound on both together bounds memory");
+	is_memory(0, "{'limit':5000,'reservation':-1,'swap':5000}", "{'limit':5000,'reservation':5000,'swap':5000}",
+		  "a reservation over the limit is lowered to it");
+	is_memory(0, "{'limit':5000,'reservation':900,'swap':5000,'swappiness':10}",
+		  "{'limit':5000,'reservation':900,'swap':5000,'swappiness':10}", "a lower one stands");
+	is_refused("'memory':{'disableOOMKiller':true}",
+		   "/linux/resources/memory/disableOOMKiller: the OOM killer can't be switched off (resources.memory)",
+		   "a container without OOM killer is refused");
+}
+
+static void test_swap_accounting(void)
+{
+	cleanup_outcome struct outcome outcome = plan_members(&two, &without_swap, CPU "," PIDS);
+	struct profile profile = two;
+	cleanup_outcome struct outcome unbounded;
+
+	IS_AT(&outcome, "/linux/resources/memory", "{'limit':4294967296}",
+	      "memory: without swap accounting no swap is set");
+	IS_STR(outcome.notes, "resources.swap: this host's cgroups don't count swap", "memory: and a note says so");
+	profile.resources.memory = LIMIT_UNLIMITED;
+	unbounded = plan_members(&profile, &with_swap, CPU "," PIDS);
+	IS_STR(unbounded.notes, "resources.swap: swap can't be bounded without a bound on memory",
+	       "memory: as where memory is unlimited");
+}
+
+static void test_others(void)
+{
+	is_planned(&two, CPU ",'memory':{'limit':5,'swap':5},'pids':{'limit':0}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5}," PIDS "}",
+		   "no number of processes is none to the runtimes");
+	is_planned(&two, CPU ",'memory':{'limit':5,'swap':5},'pids':{'limit':7}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5},'pids':{'limit':7}}", "fewer processes stand");
+	is_refused("'unified':{'memory.max':'max'}",
+		   "/linux/resources/unified/memory.max: memory.max is not to be set this way (resources)",
+		   "a unified key that the profile bounds is refused");
+	is_refused("'unified':{'cgroup.type':'threaded'}", "cgroup.type is not to be set this way",
+		   "so is one of the tree itself");
+	is_refused("'unified':{'memory.min':'4G'}", "memory.min is not to be set this way",
+		   "and one that takes from others");
+	is_planned(&two,
+		   CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		       ",'unified':{'memory.oom.group':'1','cpu.weight':'5','hugetlb.2MB.max':'0'}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		   ",'unified':{'memory.oom.group':'1','cpu.weight':'5','hugetlb.2MB.max':'0'}}",
+		   "harmless unified keys stand");
+	is_refused("'network':{'classID':5}",
+		   "/linux/resources/network/classID: classes of network traffic are the host's (resources)",
+		   "a traffic class is refused");
+	is_refused("'rdma':{'mlx5_1':{'hcaHandles':3}}", "/linux/resources/rdma: RDMA is not allowed (resources)",
+		   "RDMA is refused");
+	is_planned(&open_wide, "'network':{},'rdma':{},'blockIO':{'weight':10}",
+		   "{'network':{},'rdma':{},'blockIO':{'weight':10}}", "empty ones and I/O weights pass");
+}
+
+static void is_update(const char *text, const char *wanted, const char *what)
+{
+	struct plan_input input = { .profile = &two, .facts = &with_swap };
+	cleanup_json_tree struct json_tree *tree = parse_text(text);
+	cleanup_free char *refusals = NULL;
+	struct plan plan;
+
+	plan_make_update(&input, json_root(tree), &plan);
+	refusals = print_refusals(&plan);
+	IS_STR(refusals, wanted, "update: %s", what);
+	OK(!plan.edits.count, "update: and nothing is changed");
+	plan_release(&plan);
+}
+
+static void test_update(void)
+{
+	is_update("{'memory':{'limit':1000,'swap':1000},'cpu':{'quota':100000,'period':100000},'pids':{'limit':5}}", "",
+		  "what stays under the profile passes");
+	is_update("{'memory':{'limit':0,'swap':0},'cpu':{'shares':5},'pids':{'limit':0}}", "", "0 means unchanged");
+	is_update("{'memory':{'limit':8589934592},'pids':{'limit':4096}}",
+		  "/memory/limit: 8589934592 is over the profile's 4G (resources.memory); /pids/limit: 4096 is over "
+		  "the profile's 512 (resources.pids)",
+		  "each value over the profile's is named");
+	is_update("{'memory':{'limit':-1},'pids':{'limit':-1}}",
+		  "/memory/limit: -1 is over the profile's 4G (resources.memory); /pids/limit: -1 is over the "
+		  "profile's 512 (resources.pids)",
+		  "unlimited is over");
+	is_update("{'cpu':{'quota':400000,'period':100000}}",
+		  "/cpu/quota: 400000 of 100000 microseconds is over the profile's 2.000 CPUs (resources.cpus)",
+		  "more CPU is refused");
+	is_update("{'cpu':{'quota':-1}}", "/cpu/quota: quota and period can only be changed together (resources.cpus)",
+		  "a quota alone is refused");
+	is_update("{'cpu':{'period':1000}}",
+		  "/cpu/period: quota and period can only be changed together (resources.cpus)",
+		  "so is a period alone, which would change the share");
+	is_update("{'cpu':{'burst':1000}}", "/cpu/burst: a burst over the quota is not allowed (resources.cpus)",
+		  "a burst is refused");
+	is_update("{'memory':{'limit':1000,'swap':2000}}",
+		  "/memory/swap: 2000 is over the profile's swap beside memory (resources.swap)",
+		  "swap over the profile's is refused");
+	is_update("{'memory':{'swap':2000}}",
+		  "/memory/swap: memory and swap can only be changed together (resources.swap)",
+		  "swap alone says nothing");
+	is_update("{'unified':{'memory.max':'max'}}",
+		  "/unified/memory.max: memory.max is not to be set this way (resources)", "unified keys as at create");
+	is_update("{'devices':[{'allow':false,'access':'rwm'},{'allow':true,'type':'c','major':1,'minor':3,'access':'"
+		  "rwm'}]}",
+		  "", "the ordinary device rules pass");
+	is_update("{'devices':[{'allow':true,'access':'rwm'}]}",
+		  "/devices/0: all devices (a privileged container) are not allowed (devices.allow)",
+		  "all devices are refused");
+	is_update("{'memory':{'limit':'1'}}", "/memory/limit: is a string, not an integer (resources)",
+		  "a value of another type is refused");
+}
+
+int main(void)
+{
+	test_whole();
+	test_cpu();
+	test_memory();
+	test_swap_accounting();
+	test_others();
+	test_update();
+	return tap_done();
+}
