@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gate: see gate.h. After it has locked itself down it allocates nothing, opens nothing, and must never understand more
+ * than one message.
+ */
+#include "shim/warden/gate.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/base/syscalls.h"
+
+struct gate {
+	const struct gate_settings *settings;
+	int watch_fd;		/* -1 when there is nothing to watch, or no longer */
+	bool must_tell;		/* GATE_CHANGED is still to be sent */
+};
+
+int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err)
+{
+	struct sockaddr_nl own;
+	socklen_t len = sizeof(own);
+
+	if (getsockname(nl_fd, (struct sockaddr *)&own, &len) < 0)
+		return err_set_errno(err, errno, "gate: netlink port");
+	if (len != sizeof(own) || own.nl_family != AF_NETLINK)
+		return err_set(err, EINVAL, "gate: the descriptor is no netlink socket");
+	*port_id = own.nl_pid;
+	return 0;
+}
+
+static int by_number(const void *left, const void *right)
+{
+	return *(const int *)left - *(const int *)right;
+}
+
+/* Whatever the guardian had open is not the gate's. */
+static int close_others(const struct gate_settings *settings)
+{
+	int kept[] = { STDERR_FILENO, settings->nl_fd, settings->watch_fd, settings->channel_fd };
+	unsigned from;
+
+	qsort(kept, ARRAY_SIZE(kept), sizeof(kept[0]), by_number);
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(kept); i++) {
+		from = (unsigned)(kept[i] < STDERR_FILENO ? STDERR_FILENO : kept[i]) + 1;
+		if ((unsigned)kept[i + 1] > from && kept[i + 1] > STDERR_FILENO &&
+		    sys_close_range(from, (unsigned)kept[i + 1] - 1, 0) < 0)
+			return -errno;
+	}
+	return sys_close_range((unsigned)kept[ARRAY_SIZE(kept) - 1] + 1, ~0u, 0) < 0 ? -errno : 0;
+}
+
+static int keep_one_capability(void)
+{
+	static const cap_value_t kept[] = { CAP_NET_ADMIN };
+	cap_t caps;
+	int r;
+
+	for (int i = 0; cap_get_bound((cap_value_t)i) >= 0; i++)
+		if (i != CAP_NET_ADMIN && cap_drop_bound((cap_value_t)i) < 0)
+			return -errno;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	caps = cap_init();
+	if (!caps)
+		return -ENOMEM;
+	r = cap_set_flag(caps, CAP_PERMITTED, 1, kept, CAP_SET);
+	if (!r)
+		r = cap_set_flag(caps, CAP_EFFECTIVE, 1, kept, CAP_SET);
+	if (!r)
+		r = cap_set_proc(caps);
+	r = r ? -errno : 0;
+	cap_free(caps);
+	return r;
+}
+
+/* Both sockets are spoken to by sendto and recvmsg or recvfrom alone; everything else ends the process. */
+static int filter_system_calls(void)
+{
+	static const int allowed[] = {
+		SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(poll), SCMP_SYS(ppoll),
+		SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
+	};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed) && !r; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
+
+static int lock_down(const struct gate_settings *settings)
+{
+	const struct rlimit none = { 0, 0 };
+	int r = close_others(settings);
+
+	if (!r)
+		r = keep_one_capability();
+	if (r)
+		return r;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	return filter_system_calls();
+}
+
+/* True when the channel still stands. A guardian that doesn't read loses what was said: the next beat says it again. */
+static bool say(const struct gate *gate, const struct gate_message *message, bool *said)
+{
+	ssize_t sent = send(gate->settings->channel_fd, message, sizeof(*message), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	*said = sent == (ssize_t)sizeof(*message);
+	return *said || (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS));
+}
+
+static bool beat(const struct gate *gate)
+{
+	struct gate_message answer = { .word = GATE_COUNTERS };
+	struct err err = ERR_INIT;
+	bool said;
+	int r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
+
+	if (!r)
+		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);
+	answer.error = -r;
+	return say(gate, &answer, &said);
+}
+
+/* 1 to go on, 0 at the channel's end, -1 for what the gate doesn't know. */
+static int hear(const struct gate *gate)
+{
+	struct gate_message message;
+	ssize_t got = recv(gate->settings->channel_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return 1;
+	if (got <= 0)
+		return 0;
+	if (got != (ssize_t)sizeof(message) || message.word != GATE_BEAT)
+		return -1;
+	return beat(gate);
+}
+
+/* What can't be watched any more may have been changed. */
+static void look(struct gate *gate)
+{
+	struct err err = ERR_INIT;
+	int r = ruleset_watch_read(gate->watch_fd, gate->settings->nl_port_id, &err);
+
+	if (r)
+		gate->must_tell = true;
+	if (r < 0)
+		gate->watch_fd = -1;
+}
+
+static int serve(struct gate *gate)
+{
+	static const struct gate_message changed = { .word = GATE_CHANGED };
+
+	for (;;) {
+		struct pollfd ends[] = {
+			{ .fd = gate->settings->channel_fd, .events = gate->must_tell ? POLLIN | POLLOUT : POLLIN },
+			{ .fd = gate->watch_fd, .events = POLLIN },
+		};
+		bool said = false;
+		int r;
+
+		if (poll(ends, ARRAY_SIZE(ends), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return 1;
+		}
+		if (ends[1].revents)
+			look(gate);
+		if (gate->must_tell && !say(gate, &changed, &said))
+			return 0;
+		if (said)
+			gate->must_tell = false;
+		r = ends[0].revents & ~POLLOUT ? hear(gate) : 1;
+		if (r <= 0)
+			return r ? 1 : 0;
+	}
+}
+
+static bool are_usable(const struct gate_settings *settings)
+{
+	struct err err = ERR_INIT;
+	uint32_t port_id;
+
+	return settings->channel_fd > STDERR_FILENO && settings->nl_fd > STDERR_FILENO && settings->alive_ms &&
+	       (settings->watch_fd > STDERR_FILENO || (settings->watch_fd == -1 && settings->owned)) &&
+	       gate_port_id(settings->nl_fd, &port_id, &err) == 0 && port_id == settings->nl_port_id;
+}
+
+int gate_main(const struct gate_settings *settings)
+{
+	struct gate gate = { settings, settings->watch_fd, false };
+
+	if (!are_usable(settings) || lock_down(settings))
+		return 1;
+	return serve(&gate);
+}

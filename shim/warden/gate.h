@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gate: the one process that holds CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
+ * socket that owns the table. It understands one message, "beat": renew the dead man's switch and say what has been counted.
+ * It reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
+ */
+#ifndef QUOD_WARDEN_GATE_H
+#define QUOD_WARDEN_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/egress/ruleset.h"
+
+struct gate_settings {
+	int nl_fd;		/* owns the table (ruleset_install) */
+	int watch_fd;		/* of the same namespace, after ruleset_watch; -1 only where the table is owned */
+	int channel_fd;		/* SOCK_SEQPACKET to the guardian; at its end the gate ends */
+	uint32_t alive_ms;	/* what each beat renews the switch for */
+	bool owned;		/* the table is owned by nl_fd: nobody else can change it */
+	uint32_t nl_port_id;	/* of nl_fd: its own changes are no news (gate_port_id) */
+};
+
+enum gate_word {
+	GATE_BEAT = 1,		/* guardian -> gate; answered by GATE_COUNTERS */
+	GATE_COUNTERS,		/* gate -> guardian */
+	GATE_CHANGED,		/* gate -> guardian, unasked: somebody else has changed or removed the table, or may have */
+};
+
+/* Both directions, always whole; of GATE_BEAT and GATE_CHANGED only the word counts. */
+struct gate_message {
+	uint32_t word;
+	int32_t error;		/* GATE_COUNTERS: 0, or the positive errno with which the renewal or the reading failed:
+				   the table is gone (ENOENT) or another's (EPERM) */
+	struct ruleset_counters counters;	/* zero with an error */
+};
+
+/* The netlink port of a socket of nft_open; negative errno. */
+int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err);
+
+/*
+ * Runs the gate in the calling process, a child forked for it, which then does `_exit(gate_main(...))`: keeps the three
+ * descriptors and 0, 1, 2, closes all others, drops every capability but CAP_NET_ADMIN, and puts itself under a system call
+ * filter of receive, send, poll and exit. Returns 0 when the channel has ended, 1 when the gate could not start or met a
+ * message that it doesn't know. Before the fork the guardian needs CAP_NET_ADMIN and CAP_SETPCAP.
+ */
+int gate_main(const struct gate_settings *settings);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gate-run [alive=MS] [orphan=1] STEP...: plays the guardian in the current network namespace, for tests/live/gate.bats:
+ * installs a table, starts the gate, then takes the steps one by one and prints what came of each.
+ *
+ *   beat         one beat; prints the answer          beats=N:MS   N of them, MS apart
+ *   sleep=MS                                          sh=COMMAND   prints its exit status
+ *   changed=MS   waits for the gate's word            garbage      sends what is no message
+ *   close        closes the channel                   status       what the kernel says of the gate
+ *   ended=MS     waits for the gate's end             intrude      lets the gate make a system call that it has no use for
+ *
+ * orphan=1: the table belongs to nobody (as before Linux 6.9), so that others can change it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/warden/gate.h"
+
+struct run {
+	struct gate_settings settings;
+	int channel_fd;		/* the guardian's end */
+	bool orphan;
+	pid_t gate_pid;
+};
+
+/* Stands for code that has taken the gate over: the handler is inherited by the fork. */
+static void on_intrusion(int number)
+{
+	syscall(SYS_getppid);
+}
+
+static int fail(const struct err *err)
+{
+	printf("error %d: %s\n", err->code, err->text);
+	return -1;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static int install(struct run *run)
+{
+	struct ruleset ruleset = {
+		.egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = run->settings.alive_ms,
+	};
+	struct err err = ERR_INIT;
+	bool owned;
+
+	run->settings.nl_fd = nft_open(&err);
+	if (run->settings.nl_fd < 0 || ruleset_install(run->settings.nl_fd, &ruleset, &owned, &err))
+		return fail(&err);
+	if (run->orphan) {
+		close(run->settings.nl_fd);
+		run->settings.nl_fd = nft_open(&err);
+		owned = false;
+	}
+	run->settings.owned = owned;
+	run->settings.watch_fd = nft_open(&err);
+	if (run->settings.watch_fd < 0 || ruleset_watch(run->settings.watch_fd, &err) ||
+	    gate_port_id(run->settings.nl_fd, &run->settings.nl_port_id, &err))
+		return fail(&err);
+	return 0;
+}
+
+static int start(struct run *run)
+{
+	int ends[2];
+
+	if (install(run) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	run->settings.channel_fd = ends[1];
+	run->channel_fd = ends[0];
+	run->gate_pid = fork();
+	if (run->gate_pid == 0)
+		_exit(gate_main(&run->settings));
+	close(ends[1]);
+	close(run->settings.nl_fd);
+	close(run->settings.watch_fd);
+	return run->gate_pid < 0 ? -1 : 0;
+}
+
+/* The next message within `ms`; false when none came. */
+static bool next_message(struct run *run, int ms, struct gate_message *message)
+{
+	struct pollfd end = { .fd = run->channel_fd, .events = POLLIN };
+
+	return poll(&end, 1, ms) == 1 && recv(run->channel_fd, message, sizeof(*message), 0) == (ssize_t)sizeof(*message);
+}
+
+static void step_beat(struct run *run)
+{
+	struct gate_message message = { .word = GATE_BEAT };
+
+	if (send(run->channel_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0) {
+		printf("beat: %s\n", strerror(errno));
+		return;
+	}
+	do
+		if (!next_message(run, 2000, &message)) {
+			puts("beat: no answer");
+			return;
+		}
+	while (message.word != GATE_COUNTERS);
+	printf("beat: error=%d out=%llu in=%llu denied=%llu\n", message.error,
+	       (unsigned long long)message.counters.out_bytes, (unsigned long long)message.counters.in_bytes,
+	       (unsigned long long)message.counters.denied_packets);
+}
+
+static void step_beats(struct run *run, const char *value)
+{
+	const char *every = strchr(value, ':');
+
+	for (int i = 0; i < atoi(value); i++) {
+		step_beat(run);
+		fflush(stdout);
+		sleep_ms(every ? atol(every + 1) : 0);
+	}
+}
+
+static void step_changed(struct run *run, int ms)
+{
+	struct gate_message message;
+
+	puts(next_message(run, ms, &message) && message.word == GATE_CHANGED ? "changed" : "unchanged");
+}
+
+static void step_ended(struct run *run, int ms)
+{
+	int status;
+
+	for (int waited = 0; waited <= ms; waited += 10) {
+		if (waitpid(run->gate_pid, &status, WNOHANG) == run->gate_pid) {
+			if (WIFSIGNALED(status))
+				printf("ended by signal %d\n", WTERMSIG(status));
+			else
+				printf("ended %d\n", WEXITSTATUS(status));
+			return;
+		}
+		sleep_ms(10);
+	}
+	puts("still there");
+}
+
+static void step_status(struct run *run)
+{
+	char command[256];
+
+	fflush(stdout);
+	snprintf(command, sizeof(command),
+		 "grep -E '^(Name|Cap|NoNewPrivs|Seccomp:)' /proc/%d/status; ls /proc/%d/fd | wc -l | sed 's/^/fds: /'; "
+		 "grep 'core file' /proc/%d/limits", (int)run->gate_pid, (int)run->gate_pid, (int)run->gate_pid);
+	if (system(command) != 0)
+		puts("status: no such process");
+}
+
+static void step_shell(const char *command)
+{
+	int status;
+
+	fflush(stdout);
+	status = system(command);
+	printf("sh: %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+static int take_step(struct run *run, const char *step)
+{
+	const char *value = strchr(step, '=');
+
+	value = value ? value + 1 : "";
+	if (!strcmp(step, "beat"))
+		step_beat(run);
+	else if (!strncmp(step, "beats=", 6))
+		step_beats(run, value);
+	else if (!strncmp(step, "sleep=", 6))
+		sleep_ms(atol(value));
+	else if (!strncmp(step, "sh=", 3))
+		step_shell(value);
+	else if (!strncmp(step, "changed=", 8))
+		step_changed(run, atoi(value));
+	else if (!strcmp(step, "garbage"))
+		printf("garbage: %zd\n", send(run->channel_fd, "xyz", 3, MSG_NOSIGNAL));
+	else if (!strcmp(step, "intrude"))
+		kill(run->gate_pid, SIGUSR1);
+	else if (!strcmp(step, "close"))
+		close(run->channel_fd);
+	else if (!strncmp(step, "ended=", 6))
+		step_ended(run, atoi(value));
+	else if (!strcmp(step, "status"))
+		step_status(run);
+	else
+		return -1;
+	fflush(stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = { .settings = { .alive_ms = 1000, .watch_fd = -1 }, .channel_fd = -1 };
+	int i = 1;
+
+	for (; i < argc; i++) {
+		if (!strncmp(argv[i], "alive=", 6))
+			run.settings.alive_ms = (uint32_t)atoi(argv[i] + 6);
+		else if (!strcmp(argv[i], "orphan=1"))
+			run.orphan = true;
+		else
+			break;
+	}
+	signal(SIGUSR1, on_intrusion);
+	if (start(&run))
+		return 1;
+	for (; i < argc; i++) {
+		if (take_step(&run, argv[i])) {
+			fprintf(stderr, "gate-run: %s?\n", argv[i]);
+			return 2;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The gate by itself: gate-run plays the guardian in a network namespace that ends with it.
+# shellcheck disable=SC2154 # builddir and took_ms are helpers.bash's
+
+setup() {
+	load ../helpers
+	load_program=$builddir/tests/live/egress-load
+}
+
+# gate STEP...: in a network namespace of its own.
+gate() {
+	run unshare --net -- "$builddir/tests/live/gate-run" "$@"
+	printf '%s\n' "$output"
+}
+
+has() {
+	grep -qxF -- "$1" <<<"$output" || { printf 'missing: %s\n' "$1"; return 1; }
+}
+
+@test "gate: it beats with one capability, three descriptors beside the standard ones, a filter, and no core" {
+	gate beat status
+	has "beat: error=0 out=0 in=0 denied=0"
+	has "Name:	quod-gate"
+	has "CapPrm:	0000000000001000"
+	has "CapEff:	0000000000001000"
+	has "CapBnd:	0000000000001000"
+	has "CapInh:	0000000000000000"
+	has "CapAmb:	0000000000000000"
+	has "NoNewPrivs:	1"
+	has "Seccomp:	2"
+	has "fds: 6"
+	grep -qE '^Max core file size +0 +0 ' <<<"$output"
+}
+
+@test "gate: a system call that it has no use for ends it" {
+	gate beat intrude ended=1000
+	has "ended by signal 31"
+}
+
+@test "gate: as long as it is asked to, the switch stays" {
+	gate alive=600 beats=8:200 "sh=$load_program inspect | grep -o ' alive=.'"
+	has " alive=1"
+}
+
+@test "gate: a silent guardian lets the switch lapse, a beat restores it" {
+	gate alive=400 beat sleep=700 "sh=$load_program inspect | grep -o ' alive=.'" beat \
+		"sh=$load_program inspect | grep -o 'owned=.\| alive=.'"
+	[ "$(grep -c ' alive=0' <<<"$output")" = 1 ]
+	[ "$(grep -c ' alive=1' <<<"$output")" = 1 ]
+	has "owned=1"
+}
+
+@test "gate: it ends with the channel, the table stays and closes by itself" {
+	gate alive=400 beat close ended=1000 sleep=600 "sh=$load_program inspect | head -n 1"
+	has "ended 0"
+	has "table=1 dormant=0 owned=0 persistent=1 whole=1 alive=0"
+}
+
+@test "gate: it ends with a guardian that is killed, and the network closes" {
+	local guardian gate holder
+	unshare --net -- "$builddir/tests/live/gate-run" alive=800 beats=1000:100 >"$BATS_TEST_TMPDIR/run" 2>&1 3>&- &
+	guardian=$!
+	wait_for 5 grep -q 'beat: error=0' "$BATS_TEST_TMPDIR/run"
+	gate=$(cat "/proc/$guardian/task/$guardian/children")
+	gate=${gate// /}
+	[ "$(cat "/proc/$gate/comm")" = quod-gate ]
+	# keeps the namespace, as the container's processes would
+	nsenter --net="/proc/$guardian/ns/net" sleep 20 3>&- &
+	holder=$!
+	wait_for 5 grep -q sleep "/proc/$holder/comm"
+	nsenter --net="/proc/$holder/ns/net" "$load_program" inspect | grep ' alive=1'
+	kill -9 "$guardian"
+	timed wait_for 3 is_gone "$gate"
+	[ "$took_ms" -lt 400 ]
+	sleep 1
+	nsenter --net="/proc/$holder/ns/net" "$load_program" inspect >"$BATS_TEST_TMPDIR/after"
+	kill "$holder"
+	grep 'table=1 .* whole=1 alive=0' "$BATS_TEST_TMPDIR/after"
+}
+
+@test "gate: another's change of an unowned table is told, its own renewals and what lapses are not" {
+	gate orphan=1 alive=300 beat changed=100 sleep=1500 changed=100 beat \
+		"sh=nft add element inet quod never4 '{ 192.0.2.7 }'" changed=1000 beat changed=100
+	[ "$(grep -c '^unchanged$' <<<"$output")" = 3 ]
+	[ "$(grep -c '^changed$' <<<"$output")" = 1 ]
+}
+
+@test "gate: a table of another name is nobody's business" {
+	gate orphan=1 beat "sh=nft add table inet other" "sh=nft add chain inet other c" changed=200
+	has "unchanged"
+}
+
+@test "gate: a flushed ruleset is told, and the next beat says that the table is gone" {
+	gate orphan=1 beat "sh=nft flush ruleset" changed=1000 beat
+	has "changed"
+	has "beat: error=2 out=0 in=0 denied=0"
+}
+
+@test "gate: the root of the host can't flush the table that it owns" {
+	gate beat "sh=nft flush ruleset" "sh=nft delete table inet quod" "sh=nft add element inet quod allow4 '{ 192.0.2.7 . tcp . 443 }'" \
+		changed=200 beat "sh=$load_program inspect | head -n 1"
+	has "unchanged"
+	[ "$(grep -c '^sh: 1$' <<<"$output")" = 2 ]
+	has "table=1 dormant=0 owned=1 persistent=1 whole=1 alive=1"
+}
+
+@test "gate: a message that it doesn't know ends it" {
+	gate beat garbage ended=1000
+	has "ended 1"
+}
