@@ -105,7 +105,7 @@ int facts_gather_namespaces(const struct shim *shim, const struct oci_config *co
 	facts->namespaces = alloc_zeroed(config->namespace_count, sizeof(*facts->namespaces));
 	facts->namespace_count = config->namespace_count;
 	for (size_t i = 0; i < config->namespace_count; i++)
-		if (config->namespaces[i].path)
+		if (config->namespaces[i].path && config->namespaces[i].path[0])
 			look_at(shim, &config->namespaces[i], &facts->namespaces[i]);
 	return 0;
 }
