@@ -26,17 +26,5 @@ STUB plan_hooks(const struct plan_input *input, struct plan *plan)
 }
 
 
-STUB plan_unenforced(const struct plan_input *input, struct plan *plan)
-{
-}
-
-STUB ruleset_release(struct ruleset *ruleset)
-{
-}
-
-STUB rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range)
-{
-}
-
 
 #endif
