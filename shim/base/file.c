@@ -73,7 +73,13 @@ int file_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
+struct file_content {
+	const void *data;
+	size_t len;
+	mode_t mode;
+};
+
+static int replace(int dir_fd, const char *name, const struct file_content *content, bool durable, struct err *err)
 {
 	cleanup_close int fd = -1;
 	char temporary[NAME_MAX + 1];
@@ -82,11 +88,11 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 	if (snprintf(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid()) >= (int)sizeof(temporary))
 		return err_set(err, ENAMETOOLONG, "%s: name too long", name);
 	unlinkat(dir_fd, temporary, 0);
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, content->mode);
 	if (fd < 0)
 		return err_set_errno(err, errno, "create %s", name);
-	r = file_write_all(fd, data, len);
-	if (!r && fsync(fd) < 0)
+	r = file_write_all(fd, content->data, content->len);
+	if (!r && durable && fsync(fd) < 0)
 		r = -errno;
 	if (!r && renameat(dir_fd, temporary, dir_fd, name) < 0)
 		r = -errno;
@@ -95,6 +101,16 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 		return err_set_errno(err, -r, "write %s", name);
 	}
 	return 0;
+}
+
+int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	return replace(dir_fd, name, &(struct file_content){ data, len, mode }, false, err);
+}
+
+int file_replace_durable(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	return replace(dir_fd, name, &(struct file_content){ data, len, mode }, true, err);
 }
 
 int file_make_dirs(const char *path, mode_t mode, struct err *err)

@@ -22,8 +22,10 @@ int file_read_all(int fd, size_t limit, char **data, size_t *len, struct err *er
 /* Writes all bytes; negative errno on failure (a short write is continued). */
 int file_write_all(int fd, const void *data, size_t len);
 
-/* Replaces dir_fd/name atomically: temporary file of mode `mode`, write, fsync, rename. Nothing is left on failure. */
+/* Replaces dir_fd/name atomically: temporary file of mode `mode`, write, rename. Nothing is left on failure. The durable form
+ * has it on the disk (fsync) before the rename; the other is for what does not outlive the boot. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *err);
+int file_replace_durable(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *err);
 
 /* mkdir -p with mode for each directory that is missing. An existing one must be a directory. */
 int file_make_dirs(const char *path, mode_t mode, struct err *err);

@@ -145,7 +145,7 @@ static int write_at(int dir_fd, const char *key, const struct ledger *ledger, st
 	print_ledger(&text, &now);
 	if (text.is_cut)
 		return err_set(err, EMSGSIZE, "ledger %s: too long", key);
-	return file_replace(dir_fd, key, text.data, text.len, 0600, err);
+	return file_replace_durable(dir_fd, key, text.data, text.len, 0600, err);
 }
 
 static int open_dir(const char *dir, bool create, struct err *err)
