@@ -129,8 +129,9 @@ static int take_fields(struct record *record, struct err *err)
 
 int record_read(int dir_fd, struct record *record, struct err *err)
 {
-	/* Names that a container or an engine chose may differ only in case. */
-	static const char *const free_form[] = { "/annotations", NULL };
+	/* Names that a container, an engine or a profile chose may differ only in case: http_proxy and HTTP_PROXY. */
+	static const char *const free_form[] = { "/annotations", "/profile_json/process/env/set", "/profile_json/rootfs/tmpfs",
+						 NULL };
 	cleanup_close int fd = -1;
 	cleanup_free char *text = NULL;
 	int64_t version = 0;
