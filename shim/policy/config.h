@@ -30,13 +30,17 @@ struct host_config {
 	uint64_t ledger_keep_ms;	/* 30d */
 	uint64_t containers_max;	/* 256; 0 = no bound */
 	uint64_t creates_per_minute;	/* 600; 0 = no bound */
-	bool prove;			/* "start" or "off" */
+	bool prove;			/* "start"; default "off" */
 	uint64_t config_bytes;		/* limits.config_bytes, 4 MiB */
 	uint64_t mounts_max;		/* limits.mounts, 1024 */
 };
 
 /* file NULL: the default place, whose absence means the defaults; a named file must be there. */
 int host_config_load(const char *file, const char *default_file, struct host_config **config, struct err *err);
+
+/* -EOPNOTSUPP, with the key in err, for what the file asks for and this version can't hold. */
+int host_config_check_enforced(const struct host_config *config, struct err *err);
+
 void host_config_free(struct host_config *config);
 
 #endif

@@ -131,6 +131,11 @@ static key_reader *const readers[] = {
 	[KEY_CPUS] = read_quantity, [KEY_OTHER] = read_other,
 };
 
+int keys_read_value(const struct reader *reader, const struct key *key, const struct spot *spot)
+{
+	return readers[key->kind](reader, key, spot);
+}
+
 const struct key *keys_find(const struct key *keys, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
@@ -194,7 +199,7 @@ static int read_section(const struct reader *reader, const struct spot *section,
 		if (strchr(spot.name, '.'))
 			return fail_unknown(reader, &spot, prefix);
 		if (key) {
-			r = readers[key->kind](reader, key, &spot);
+			r = keys_read_value(reader, key, &spot);
 		} else if (is_section(reader, name)) {
 			cleanup_free char *below = alloc_printf("%s.", name);
 

@@ -74,7 +74,8 @@ struct json *keys_print(struct json_tree *tree, const struct key *keys, size_t c
 /* The key of that full name, or NULL. */
 const struct key *keys_find(const struct key *keys, size_t count, const char *name);
 
-/* For KEY_OTHER readers. */
+/* For KEY_OTHER readers. keys_read_value: the value of one key, as the table would. */
+int keys_read_value(const struct reader *reader, const struct key *key, const struct spot *spot);
 int spot_fail(const struct reader *reader, const struct spot *spot, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 struct spot spot_item(const struct spot *array, size_t index);

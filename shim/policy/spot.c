@@ -220,13 +220,22 @@ static size_t edit_distance(const char *a, const char *b)
 	return row[a_len] + far;
 }
 
+/* A word cut short, or one with something behind it, is near. */
+static bool begins_alike(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+	size_t len = a_len < b_len ? a_len : b_len;
+
+	return len >= 4 && !strncmp(a, b, len);
+}
+
 const char *nearest_word(const char *text, const char *const *words)
 {
 	const char *nearest = NULL;
 	size_t least = SIZE_MAX;
 
 	for (size_t i = 0; words[i]; i++) {
-		size_t distance = edit_distance(text, words[i]);
+		size_t distance = begins_alike(text, words[i]) ? 1 : edit_distance(text, words[i]);
 
 		if (distance < least) {
 			least = distance;
