@@ -32,21 +32,19 @@ static int make_target(int mounts_fd, const char *name, int source_fd, struct er
 	return fd < 0 ? err_set_errno(err, errno, "make file mounts/%s", name) : 0;
 }
 
-static int clone_one(int mounts_fd, const struct plan_clone *clone, int source_fd, struct err *err)
+static int clone_one(int mounts_fd, const char *name, int source_fd, struct err *err)
 {
 	cleanup_close int tree_fd = -1;
-	char name[24];
 	int r;
 
-	snprintf(name, sizeof(name), "%zu", clone->number);
 	r = make_target(mounts_fd, name, source_fd, err);
 	if (r)
 		return r;
 	tree_fd = open_tree(source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree_fd < 0)
-		return err_set_errno(err, errno, "clone the source of mount %zu", clone->mount_index);
+		return err_set_errno(err, errno, "clone the source of mounts/%s", name);
 	if (move_mount(tree_fd, "", mounts_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return err_set_errno(err, errno, "mount the clone of mount %zu", clone->mount_index);
+		return err_set_errno(err, errno, "mount mounts/%s", name);
 	return 0;
 }
 
@@ -62,27 +60,45 @@ static int mount_private(int state_dir_fd, const char *path, struct err *err)
 	return 0;
 }
 
-int clones_make(int state_dir_fd, const char *state_dir, const struct plan *plan, const struct facts_held *held,
+static int clone_all(int mounts_fd, const struct plan *plan, const struct facts *facts, const struct facts_held *held,
+		     struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < plan->clone_count; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "%zu", plan->clones[i].number);
+		r = clone_one(mounts_fd, name, held->mount_fds[plan->clones[i].mount_index], err);
+	}
+	if (!r && !facts->rootfs_is_root_only)
+		r = clone_one(mounts_fd, "rootfs", held->rootfs_fd, err);
+	return r;
+}
+
+int clones_make(int state_dir_fd, const struct plan *plan, const struct facts *facts, const struct facts_held *held,
 		struct err *err)
 {
-	cleanup_free char *path = alloc_printf("%s/mounts", state_dir);
+	cleanup_free char *path = alloc_printf("%s/mounts", facts->state_dir);
 	cleanup_close int mounts_fd = -1;
 	struct err ignored = ERR_INIT;
 	int r;
 
-	if (!plan->clone_count)
+	if (!plan->clone_count && facts->rootfs_is_root_only)
 		return 0;
 	r = mount_private(state_dir_fd, path, err);
-	if (!r) {
-		mounts_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (mounts_fd < 0)
-			r = err_set_errno(err, errno, "%s", path);
-	}
-	for (size_t i = 0; !r && i < plan->clone_count; i++)
-		r = clone_one(mounts_fd, &plan->clones[i], held->mount_fds[plan->clones[i].mount_index], err);
 	if (r)
-		clones_detach(state_dir, &ignored);
+		return r;
+	mounts_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = mounts_fd < 0 ? err_set_errno(err, errno, "%s", path) : clone_all(mounts_fd, plan, facts, held, err);
+	if (r)
+		clones_detach(facts->state_dir, &ignored);
 	return r;
+}
+
+char *clones_rootfs(const struct facts *facts)
+{
+	return facts->rootfs_is_root_only ? alloc_copy(facts->rootfs) : alloc_printf("%s/mounts/rootfs", facts->state_dir);
 }
 
 int clones_detach(const char *state_dir, struct err *err)

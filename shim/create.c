@@ -44,6 +44,7 @@ static int write_bundle(struct creation *creation, struct err *err)
 	struct decision *decision = &creation->decision;
 	struct json_tree *tree = decision->bundle.tree;
 	cleanup_buf struct buf buf = BUF_INIT;
+	cleanup_free char *rootfs = clones_rootfs(&decision->facts);
 	cleanup_close int dir_fd = -1;
 	int r;
 
@@ -51,7 +52,7 @@ static int write_bundle(struct creation *creation, struct err *err)
 	if (r)
 		return r;
 	annotate(creation, tree);
-	json_set(tree, json_get(json_root(tree), "root"), "path", json_make_string(tree, decision->facts.rootfs));
+	json_set(tree, json_get(json_root(tree), "root"), "path", json_make_string(tree, rootfs));
 	json_print(&buf, json_root(tree), 0);
 	buf_putc(&buf, '\n');
 	if (mkdirat(creation->state_fd, "bundle", 0700) < 0)
@@ -106,7 +107,7 @@ static int enact(const struct shim *shim, struct creation *creation, struct err 
 	if (r)
 		return r;
 	creation->has_state = true;
-	r = clones_make(creation->state_fd, decision->state_dir, &decision->plan, &decision->held, err);
+	r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
 	if (!r)
 		r = write_bundle(creation, err);
 	if (!r)

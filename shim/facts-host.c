@@ -73,6 +73,11 @@ static bool in_user_namespace(void)
 	return inside != 0 || outside != 0 || count != 4294967295u;
 }
 
+bool host_is_rootless(void)
+{
+	return geteuid() != 0 || in_user_namespace();
+}
+
 static int look_at_addresses(struct facts *facts, struct err *err)
 {
 	struct ifaddrs *list = NULL;
@@ -112,7 +117,6 @@ static bool is_apparmor_on(void)
 
 int facts_gather_host(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err)
 {
-	facts->is_rootless = geteuid() != 0 || in_user_namespace();
 	look_at_cgroups(facts);
 	look_at_limits(facts);
 	facts->wants_systemd_cgroup = oci_cmdline_global(&shim->line, "systemd-cgroup") != NULL;

@@ -122,7 +122,6 @@ static uint64_t mount_id(int fd, bool *is_root)
 static int look_at_source(int bundle_fd, const char *source, struct fact_mount *fact, struct facts *facts)
 {
 	cleanup_close int fd = openat(bundle_fd, source, O_PATH | O_CLOEXEC);
-	struct err ignored = ERR_INIT;
 	struct statfs fs;
 	struct stat st;
 
@@ -137,8 +136,7 @@ static int look_at_source(int bundle_fd, const char *source, struct fact_mount *
 	}
 	fact->mode = st.st_mode & S_IFMT;
 	fact->fs_magic = (uint64_t)(unsigned long)fs.f_type;
-	fact->is_root_only = file_check_owner_chain(fact->resolved, facts->is_rootless ? geteuid() : 0, facts->is_rootless,
-						    &ignored) == 0;
+	fact->is_root_only = is_root_only(facts, fact->resolved);
 	if (facts->engine_data_root) {
 		cleanup_close int root_fd = open(facts->engine_data_root, O_PATH | O_CLOEXEC);
 

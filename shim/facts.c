@@ -63,6 +63,13 @@ static char *find_data_root(const char *rootfs)
 	return NULL;
 }
 
+bool is_root_only(const struct facts *facts, const char *path)
+{
+	struct err ignored = ERR_INIT;
+
+	return file_check_owner_chain(path, facts->is_rootless ? geteuid() : 0, facts->is_rootless, &ignored) == 0;
+}
+
 static int open_rootfs(const struct oci_bundle *bundle, const struct oci_config *config, struct facts *facts,
 		       struct facts_held *held, struct err *err)
 {
@@ -134,9 +141,11 @@ int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const
 	facts->bundle_path = bundle->path;
 	facts->key = shim->key;
 	facts->engine = find_engine(shim, bundle, config);
+	facts->is_rootless = host_is_rootless();
 	r = open_rootfs(bundle, config, facts, held, err);
 	if (r)
 		return r;
+	facts->rootfs_is_root_only = is_root_only(facts, facts->rootfs);
 	facts->engine_data_root = find_data_root(facts->rootfs);
 	facts->home = find_home(config, held->rootfs_fd);
 	r = facts_gather_mounts(bundle, config, facts, held, err);

@@ -25,6 +25,12 @@ int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config
 int facts_gather_namespaces(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
 int facts_gather_host(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
 
+/* In a user namespace, or not uid 0. */
+bool host_is_rootless(void);
+
+/* Nobody but root (rootless: or the user) can change what the path leads to. */
+bool is_root_only(const struct facts *facts, const char *path);
+
 /* Where `path` really lies inside the root file system: links are resolved within it, what is missing at the end is kept.
  * Absolute and normalised, malloc'ed; NULL for a relative path, "..", a dangling link, a loop. */
 char *rootfs_resolve(int rootfs_fd, const char *path);

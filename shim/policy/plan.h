@@ -52,6 +52,7 @@ struct facts {
 	const char *id;			/* the container's, borrowed */
 	const char *bundle_path;	/* the engine's, resolved, borrowed */
 	char *rootfs;			/* /root/path, absolute and resolved */
+	bool rootfs_is_root_only;	/* nobody but root can change the path to it */
 	char *home;			/* the user's home inside: HOME of process.env, else the image's /etc/passwd, else "/" */
 	char *engine_data_root;		/* Docker's data root ("/var/lib/docker") as the rootfs shows it; NULL */
 	struct fact_mount *mounts;	/* one per oci_config.mounts */
