@@ -117,26 +117,14 @@ static void update_swap(const struct plan_input *input, const struct place *memo
 		place_refuse(memory, "resources.swap", "swap", "%lld is over the profile's swap beside memory", (long long)swap);
 }
 
-static bool refuse_findings(const struct json *resources, struct plan *plan)
-{
-	struct oci_findings findings = { 0 };
-	bool found;
-
-	oci_check(resources, OCI_RESOURCES, &findings);
-	for (size_t i = 0; i < findings.count; i++)
-		plan_refuse(plan, "resources", findings.items[i].pointer, "%s", findings.items[i].text);
-	found = findings.count || findings.is_cut;
-	oci_findings_free(&findings);
-	return found;
-}
-
 void plan_make_update(const struct plan_input *input, const struct json *resources, struct plan *plan)
 {
 	struct place place = place_first(plan, "", resources), memory = place_member(&place, "memory");
 	struct place pids = place_member(&place, "pids");
 
 	plan_init(plan);
-	if (refuse_findings(resources, plan))
+	plan_document_update(resources, plan);
+	if (plan->refusal_count)
 		return;
 	resources_refuse_foreign(input, &place);
 	update_cpu(input, &place);

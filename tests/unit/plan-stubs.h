@@ -7,24 +7,8 @@
 
 #define STUB __attribute__((weak)) void
 
-
 STUB plan_seccomp(const struct plan_input *input, struct plan *plan)
 {
 }
-
-STUB plan_namespaces(const struct plan_input *input, struct plan *plan)
-{
-}
-
-
-STUB plan_kernel(const struct plan_input *input, struct plan *plan)
-{
-}
-
-STUB plan_hooks(const struct plan_input *input, struct plan *plan)
-{
-}
-
-
 
 #endif

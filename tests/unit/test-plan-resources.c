@@ -211,7 +211,7 @@ static void test_update(void)
 	is_update("{'devices':[{'allow':true,'access':'rwm'}]}",
 		  "/devices/0: all devices (a privileged container) are not allowed (devices.allow)",
 		  "all devices are refused");
-	is_update("{'memory':{'limit':'1'}}", "/memory/limit: is a string, not an integer (resources)",
+	is_update("{'memory':{'limit':'1'}}", "/memory/limit: is a string, not an integer (config)",
 		  "a value of another type is refused");
 }
 
