@@ -367,3 +367,45 @@ bool entry_covers_what(const struct entry *outer, const struct entry *inner)
 		       (inner->kind == ENTRY_NETWORK && is_public_network(&inner->network));
 	return outer->kind == ENTRY_GROUP && inner->kind == ENTRY_GROUP && !strcmp(outer->name, inner->name);
 }
+
+unsigned entry_protocols(const struct entry *entry, bool denies)
+{
+	switch (entry->protocol) {
+	case ENTRY_ANY_PROTOCOL:
+		if (denies)
+			return ON_TCP | ON_UDP | ON_ICMP;
+		return entry->any_port ? ON_TCP | ON_UDP : ON_TCP;
+	case ENTRY_UDP:
+		return ON_UDP;
+	case ENTRY_ICMP:
+		return ON_ICMP;
+	default:
+		return ON_TCP;
+	}
+}
+
+/* Without a port there are 80 and 443; ICMP has none. */
+static bool ports_cover(const struct entry *outer, const struct entry *inner)
+{
+	if (inner->protocol == ENTRY_ICMP)
+		return true;
+	if (outer->has_port && inner->has_port)
+		return outer->port_first <= inner->port_first && outer->port_last >= inner->port_last;
+	if (outer->has_port)
+		return outer->port_first <= 80 && outer->port_last >= 443;
+	return !inner->has_port ||
+	       (inner->port_first == inner->port_last && (inner->port_first == 443 || inner->port_first == 80));
+}
+
+bool entry_covers(const struct entry *outer, const struct entry *inner)
+{
+	if (!entry_covers_what(outer, inner) || !ports_cover(outer, inner))
+		return false;
+	if (entry_protocols(inner, false) & ~entry_protocols(outer, false))
+		return false;
+	/* An address on its own opens what is never reachable: a network around it does not. */
+	if (inner->kind == ENTRY_NETWORK && inner->is_single_address && !outer->is_single_address)
+		return false;
+	/* With @NETWORK a name may lead into a private range, without it may not: neither covers the other. */
+	return outer->has_at ? inner->has_at && network_covers(&outer->at, &inner->at) : !inner->has_at;
+}

@@ -49,6 +49,14 @@ bool entry_matches_name(const struct entry *entry, const char *name);
 /* Whatever `inner`'s name, pattern or network matches is matched by `outer`'s; ports and protocols are not looked at. */
 bool entry_covers_what(const struct entry *outer, const struct entry *inner);
 
+/* What an entry means by the protocol that it names or doesn't: ON_*. */
+enum { ON_TCP = 1, ON_UDP = 2, ON_ICMP = 4 };
+unsigned entry_protocols(const struct entry *entry, bool denies);
+
+/* Both as entries of an allow list: all that `inner` lets out `outer` lets out. False where only several entries together
+ * would. */
+bool entry_covers(const struct entry *outer, const struct entry *inner);
+
 /* Lower case, without a final dot; -EINVAL for what is no host name: other characters than letters, digits, hyphens and
  * underscores, lengths beyond DNS's, a last label that is a number. */
 #define NAME_SIZE 254

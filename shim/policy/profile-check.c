@@ -24,23 +24,6 @@ static void __attribute__((format(printf, 2, 3))) add_text(struct strings *texts
 	strings_add(texts, text);
 }
 
-enum { ON_TCP = 1, ON_UDP = 2, ON_ICMP = 4, ON_ALL = 7 };
-
-/* What an allowing entry means by the protocol that it doesn't write is in names.h. */
-static unsigned protocols_of(const struct entry *entry, bool denies)
-{
-	switch (entry->protocol) {
-	case ENTRY_ANY_PROTOCOL:
-		return denies ? ON_ALL : entry->any_port ? ON_TCP | ON_UDP : ON_TCP;
-	case ENTRY_UDP:
-		return ON_UDP;
-	case ENTRY_ICMP:
-		return ON_ICMP;
-	default:
-		return ON_TCP;
-	}
-}
-
 static bool denies_port(const struct entry *deny, uint16_t first, uint16_t last)
 {
 	return !deny->has_port || deny->any_port || (deny->port_first <= first && deny->port_last >= last);
@@ -56,7 +39,7 @@ static bool ports_are_denied(const struct entry *deny, const struct entry *entry
 static bool is_denied_by(const struct deny_rule *deny, const struct entry *entry)
 {
 	if (!entry_covers_what(&deny->of, entry) || !ports_are_denied(&deny->of, entry) ||
-	    (protocols_of(entry, false) & ~protocols_of(&deny->of, true)))
+	    (entry_protocols(entry, false) & ~entry_protocols(&deny->of, true)))
 		return false;
 	if (deny->of.has_at && !(entry->has_at && network_covers(&deny->of.at, &entry->at)))
 		return false;

@@ -154,6 +154,20 @@ int profile_load_file(const char *file, const struct profile_paths *paths, struc
 	return r;
 }
 
+int profile_read_document(const char *name, const struct profile_paths *paths, struct json_tree **tree, char **file,
+			  struct err *err)
+{
+	struct chain chain = { .count = 0 };
+	int r = chain_add_named(&chain, name, paths, err);
+
+	if (!r) {
+		*tree = steal_ptr(&chain.layers[0].tree);
+		*file = steal_ptr(&chain.layers[0].file);
+	}
+	chain_release(&chain);
+	return r;
+}
+
 int profile_from_json(const struct json *root, const char *name, struct profile **profile, struct err *err)
 {
 	struct profile *made = profile_make_strict(name);

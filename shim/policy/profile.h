@@ -175,6 +175,10 @@ int profile_load(const char *name, const struct profile_paths *paths, struct pro
 /* As profile_load for a file that lies anywhere (`profile check FILE`). */
 int profile_load_file(const char *file, const struct profile_paths *paths, struct profile **profile, struct err *err);
 
+/* NAME's own document as it is written, without its parents. *file is its path without links, malloc'ed. */
+int profile_read_document(const char *name, const struct profile_paths *paths, struct json_tree **tree, char **file,
+			  struct err *err);
+
 /* As profile_load for a document in memory (a record's resolved profile): no parents, no groups left in it. */
 int profile_from_json(const struct json *root, const char *name, struct profile **profile, struct err *err);
 

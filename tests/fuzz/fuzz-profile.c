@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzz target of shim/policy's profile language. Input: a profile without parent and groups. One that loads must print, and
+ * what was printed must load and print as the same bytes; each entry that it allows must cover itself; looking for dead
+ * entries must end.
+ *
+ * With libFuzzer, after ./configure && make:
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -DQUOD_LOGDIR='"/"' -I. tests/fuzz/fuzz-profile.c \
+ *     oci/json.c oci/json-tree.c oci/pointer.c shim/policy/profile*.c shim/policy/{keys,spot,texts,strings,units}.c \
+ *     shim/policy/{names,address,capabilities}.c shim/base/{buf,err,file}.c -lyajl -o fuzz-profile && mkdir -p build/new &&
+ *   ./fuzz-profile -max_total_time=60 -max_len=8192 build/new tests/fuzz/corpus/profile
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/policy/profile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+static struct profile *load(const char *bytes, size_t len, enum json_flags flags)
+{
+	cleanup_json_tree struct json_tree *tree = NULL;
+	struct profile *profile = NULL;
+	struct err err = ERR_INIT;
+
+	if (json_parse(bytes, len, flags, profile_free_form, &tree, &err))
+		return NULL;
+	if (profile_from_json(json_root(tree), "fuzz", &profile, &err)) {
+		must(err.code > 0 && err.text[0] && !profile);
+		return NULL;
+	}
+	return profile;
+}
+
+static char *print(const struct profile *profile)
+{
+	cleanup_json_tree struct json_tree *tree = json_tree_new();
+	struct buf buf = BUF_INIT;
+
+	json_print(&buf, profile_to_json(profile, tree), 0);
+	return buf_steal(&buf);
+}
+
+static void check_entries(const struct profile *profile)
+{
+	struct strings texts = { NULL, 0 };
+
+	for (size_t i = 0; i < profile->egress.allow_count; i++)
+		must(entry_covers(&profile->egress.allow[i], &profile->egress.allow[i]));
+	must(profile_find_dead_entries(profile, &texts) == texts.count);
+	strings_free(&texts);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct profile *profile = load((const char *)data, size, JSON_COMMENTS), *again;
+	cleanup_free char *first = NULL, *second = NULL;
+
+	if (!profile)
+		return 0;
+	first = print(profile);
+	again = load(first, strlen(first), JSON_PLAIN);
+	must(again != NULL);
+	second = print(again);
+	must(!strcmp(first, second));
+	check_entries(profile);
+	profile_free(profile);
+	profile_free(again);
+	return 0;
+}
