@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tables of cmdline-tables.h. An option missing here is refused by the commands that start something. */
 #include "oci/cmdline-tables.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The command lines of runc and crun: see cmdline.h. One reader for both, told by tables what an option takes. Must never
  * guess: what a runtime could take for something else is an error or is reported as unknown.
@@ -202,6 +202,15 @@ static int read_crun_letters(const struct reader *reader, struct reading *readin
 	return at;
 }
 
+static int read_option(const struct reader *reader, struct reading *reading, int at)
+{
+	if (reader->dialect == OCI_DIALECT_RUNC)
+		return read_runc_option(reader, reading, at);
+	if (reader->argv[reader->order[at]][1] == '-')
+		return read_crun_long(reader, reading, at);
+	return read_crun_letters(reader, reading, at);
+}
+
 static bool has_space_at_edge(const char *text)
 {
 	static const char spaces[] = " \t\n\v\f\r";
@@ -232,12 +241,7 @@ static int read_arguments(const struct reader *reader, struct reading *reading)
 				add_positional(reading, reader->order[at]);
 			break;
 		}
-		if (reader->dialect == OCI_DIALECT_RUNC)
-			at = read_runc_option(reader, reading, at);
-		else if (argument[1] == '-')
-			at = read_crun_long(reader, reading, at);
-		else
-			at = read_crun_letters(reader, reading, at);
+		at = read_option(reader, reading, at);
 	}
 	return first;
 }
@@ -421,6 +425,24 @@ int oci_cmdline_parse(enum oci_dialect dialect, int argc, char **argv, struct oc
 	if (line->command_index == argc)
 		return 0;
 	return read_command(line, order, err) < 0 ? -EINVAL : check_rootless(line, err);
+}
+
+int oci_global_span(const char *argument)
+{
+	static const int order[] = { 0, 1 };
+	char *argv[] = { (char *)argument, (char *)"value", NULL };
+	int span = 1;
+
+	for (int dialect = OCI_DIALECT_RUNC; dialect <= OCI_DIALECT_CRUN; dialect++) {
+		struct reader reader = { .dialect = (enum oci_dialect)dialect, .argv = argv, .order = order, .count = 2,
+					 .tables = { oci_global_defs((enum oci_dialect)dialect), NULL } };
+		struct reading reading = { 0 };
+
+		if (read_option(&reader, &reading, 0) > 0)
+			span = 2;
+		reading_release(&reading);
+	}
+	return span;
 }
 
 void oci_cmdline_free(struct oci_cmdline *line)

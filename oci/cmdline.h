@@ -53,6 +53,9 @@ struct oci_cmdline {
 int oci_cmdline_parse(enum oci_dialect dialect, int argc, char **argv, struct oci_cmdline *line, struct err *err);
 void oci_cmdline_free(struct oci_cmdline *line);
 
+/* How many arguments, 1 or 2, an option in front of the command is together with its value, by what both dialects know. */
+int oci_global_span(const char *argument);
+
 /* The last occurrence, as both runtimes take it; NULL when absent. */
 const struct oci_option *oci_cmdline_global(const struct oci_cmdline *line, const char *name);
 const struct oci_option *oci_cmdline_option(const struct oci_cmdline *line, const char *name);

@@ -34,11 +34,19 @@ int start_main(struct shim *shim);	/* start, resume */
 int delete_main(struct shim *shim);
 int answer_main(struct shim *shim);	/* state, list, features */
 
-/* Finds the runtime: `wanted` names or absolute paths, first found; a root-owned chain; never quod itself (compared by
- * inode). *path is malloc'ed. The dialect is told from the name, else from `--version`. */
+/* Finds the runtime: `wanted` names (looked for in a fixed PATH) or absolute paths, first found; a root-owned chain; never
+ * quod itself (compared by inode). *path is malloc'ed. */
 int runtime_find(const struct strings *wanted, char **path, struct err *err);
-enum oci_dialect runtime_dialect(const char *path);
-const char *runtime_default_root(enum oci_dialect dialect);
+
+/* The dialect is told from the name, else from `--version`. -ENOTSUP when it is neither runc nor crun. */
+int runtime_tell(const char *path, enum oci_dialect *dialect, struct err *err);
+enum oci_dialect runtime_dialect(const char *path);	/* runc when it can't be told */
+
+/* Where the dialect's runtime keeps its state without --root; malloc'ed. */
+char *runtime_default_root(enum oci_dialect dialect);
+
+/* A root as the key of a container is made of it: absolute and resolved, also while it isn't there yet. malloc'ed, or NULL. */
+char *runtime_resolve_root(const char *root, struct err *err);
 
 /* Becomes the runtime: argv[0] is replaced by its path, the environment handed on without what steers a loader or the Go
  * runtime. Returns only on failure. */

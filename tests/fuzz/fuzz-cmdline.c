@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Fuzz target of oci/cmdline. Input: the dialect (first byte, odd: crun), then arguments, one a line. What is read must lie
  * within argv, and a line with a value replaced must read as before but for that value.

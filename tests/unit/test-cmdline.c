@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of oci/cmdline. `test-cmdline --print runc|crun ARGUMENTS` prints how a line reads instead: the offline test
  * puts that beside what the real runtimes do with the same line.
