@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The container's cgroups, version 1 or 2, by descriptors that are opened while the guardian still may: its CPU counter, its
+ * freezer, its processes. A cgroup that holds anything but the container (none was made, or it is the engine's own) is
+ * never frozen or killed.
+ */
+#ifndef QUOD_WARDEN_CGROUP_H
+#define QUOD_WARDEN_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shim/base/err.h"
+
+struct cgroup {
+	int dir_fd;		/* whose cgroup.procs, and those below, are the container's processes; -1 none of its own */
+	int kill_fd;		/* cgroup.kill (version 2, 5.14) or -1 */
+	int freeze_fd;		/* cgroup.freeze or freezer.state, or -1 */
+	bool freeze_is_v1;
+	int cpu_fd;		/* cpuacct.usage or cpu.stat, or -1 */
+	bool cpu_is_v1;
+	int memory_fd, pids_fd;	/* memory.events or memory.oom_control, pids.events, or -1 */
+};
+
+/* Opens what there is of the cgroups of `pid`, as this process sees them. Absent ones are -1 and no error. */
+int cgroup_open(pid_t pid, struct cgroup *cgroup, struct err *err);
+void cgroup_close(struct cgroup *cgroup);
+
+/* The functions below allocate nothing. */
+
+int cgroup_read_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us);	/* negative errno when the cgroup has gone */
+int cgroup_freeze(const struct cgroup *cgroup, bool frozen);		/* does not wait until it is */
+
+/* One round: SIGKILL to every process in the cgroup and below, what is frozen thawed. Returns how many processes it saw, 0
+ * when it is empty or gone, negative errno. */
+int cgroup_kill(const struct cgroup *cgroup);
+
+/* How often the memory limit killed and the pids limit refused; 0 where it can't be read. */
+uint64_t cgroup_read_oom_kills(const struct cgroup *cgroup);
+uint64_t cgroup_read_pids_refused(const struct cgroup *cgroup);
+
+/* Puts the calling process into the cgroup "/quod" of every hierarchy that lets it, so that neither the container's limits
+ * nor the end of the engine's service reach the helpers. Returns in how many hierarchies it is there now. */
+int cgroup_join_own(void);
+
+#endif
