@@ -16,12 +16,15 @@
 /* Descriptors of the guardian at its start. */
 enum warden_fd {
 	WARDEN_FD_SETTINGS = 3,		/* memfd, sealed */
-	WARDEN_FD_READY,		/* pipe: one byte when everything is in force, closed without one on failure; a text
-					   before the close says why */
+	WARDEN_FD_READY,		/* pipe: WARDEN_READY when everything is in force; else WARDEN_FAILED and a text that
+					   says why, or just its end */
 	WARDEN_FD_STATE,		/* O_PATH-less directory of the container's state, /run/quod/containers/KEY */
 	WARDEN_FD_NETLINK,		/* owner of the table, inherited by the gate; /dev/null when there is no table */
 	WARDEN_FD_NETNS,		/* the container's network namespace, for the gate's watching socket; or /dev/null */
 };
+
+#define WARDEN_READY '+'
+#define WARDEN_FAILED '-'
 
 struct warden_settings {
 	uint32_t magic, version;

@@ -3,6 +3,8 @@
 #ifndef QUOD_WARDEN_START_H
 #define QUOD_WARDEN_START_H
 
+#include <sys/types.h>
+
 #include "shim/warden/settings.h"
 
 /* Starts `program` (quod-warden) as guardian, which starts the gate; waits for the ready byte at most 5 s. `nl_fd` and

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a container has spent, and what happens at the marks: record, SIGTERM, SIGKILL, freeze. Acts first and records then:
+ * a full disk or a held lock must not give the container more time.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/base/buf.h"
+#include "shim/base/syscalls.h"
+#include "shim/warden/guardian.h"
+
+#define KILL_EACH_MS 50u
+#define KILL_LATER_MS 1000u
+#define KILL_ROUNDS 40u
+
+static bool is_ending(const struct guardian *guardian)
+{
+	return guardian->phase >= PHASE_GRACE;
+}
+
+void guardian_end(struct guardian *guardian, const char *cause, bool with_grace, uint64_t now_ms)
+{
+	if (guardian->phase == PHASE_GRACE && !with_grace) {
+		guardian->phase = PHASE_KILLING;
+		guardian->kill_ms = now_ms;
+	}
+	if (is_ending(guardian))
+		return;
+	snprintf(guardian->cause, sizeof(guardian->cause), "%s", cause);
+	guardian->phase = with_grace && guardian->settings->grace_ms ? PHASE_GRACE : PHASE_KILLING;
+	guardian->kill_ms = now_ms;
+	if (guardian->phase == PHASE_GRACE) {
+		sys_pidfd_send_signal(guardian->pid_fd, SIGTERM);
+		if (__builtin_add_overflow(now_ms, guardian->settings->grace_ms, &guardian->kill_ms))
+			guardian->kill_ms = UINT64_MAX;
+	}
+}
+
+/* Again and again: what was forked while the list was read is in the next one. */
+void guardian_kill_round(struct guardian *guardian, uint64_t now_ms)
+{
+	int left;
+
+	guardian->phase = PHASE_KILLING;
+	if (!guardian->is_first_gone)
+		sys_pidfd_send_signal(guardian->pid_fd, SIGKILL);
+	left = cgroup_kill(&guardian->cgroup);
+	guardian->kill_ms = now_ms + (guardian->kill_rounds++ < KILL_ROUNDS ? KILL_EACH_MS : KILL_LATER_MS);
+	if (guardian->is_first_gone && (left <= 0 || now_ms >= guardian->give_up_ms))
+		guardian->phase = PHASE_GONE;
+}
+
+/* Asked for again at each beat (guardian.c), so that nobody thaws what is spent. */
+static void freeze(struct guardian *guardian)
+{
+	guardian->phase = PHASE_FROZEN;
+	cgroup_freeze(&guardian->cgroup, true);
+}
+
+static void say_mark(struct guardian *guardian, const struct budget *budget, unsigned mark, const char *action)
+{
+	char memory[256];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+
+	buf_printf(&members, "\"budget\":\"%s\",\"limit\":%llu,\"spent\":%llu", budget->name, (unsigned long long)budget->limit,
+		   (unsigned long long)budget_spent(budget));
+	if (mark < 100)
+		buf_printf(&members, ",\"percent\":%u", mark);
+	else
+		buf_printf(&members, ",\"action\":\"%s\"", action);
+	guardian_audit(guardian, mark < 100 ? "budget.warn" : "budget.spent", members.data);
+}
+
+static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned mark, uint64_t now_ms)
+{
+	const struct warden_settings *settings = guardian->settings;
+	bool is_egress = budget == &guardian->budgets[BUDGET_EGRESS];
+	const char *action = "none";
+	char limit[64], cause[80];
+
+	if (mark == 100 && !is_ending(guardian)) {
+		budget_print_limit(budget, limit, sizeof(limit));
+		snprintf(cause, sizeof(cause), "%s spent", limit);
+		if (is_egress && !settings->stop_when_egress_spent) {
+			action = "cut";
+		} else if (!is_egress && settings->freeze_when_spent) {
+			freeze(guardian);
+			action = "freeze";
+		} else {
+			guardian_end(guardian, cause, true, now_ms);
+			action = "stop";
+		}
+	}
+	if (mark)
+		say_mark(guardian, budget, mark, action);
+}
+
+void guardian_count_egress(struct guardian *guardian, uint64_t bytes, uint64_t now_ms)
+{
+	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
+
+	meet_mark(guardian, egress, budget_note(egress, bytes), now_ms);
+}
+
+static unsigned note_cpu(struct guardian *guardian)
+{
+	struct budget *cpu = &guardian->budgets[BUDGET_CPU];
+	uint64_t cpu_us = 0;
+
+	if (!guardian->started_ms || cgroup_read_cpu_us(&guardian->cgroup, &cpu_us) || cpu_us < guardian->cpu_base_us)
+		return 0;
+	return budget_note(cpu, cpu_us - guardian->cpu_base_us);
+}
+
+/* For the last account only: what is spent by one that ends is no longer met. */
+void guardian_read_cpu(struct guardian *guardian)
+{
+	note_cpu(guardian);
+}
+
+void guardian_look(struct guardian *guardian, uint64_t now_ms)
+{
+	struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
+
+	if (!guardian->started_ms || guardian->is_first_gone)
+		return;
+	meet_mark(guardian, wall, budget_note(wall, now_ms - guardian->started_ms), now_ms);
+	if (now_ms < guardian->cpu_look_ms)
+		return;
+	meet_mark(guardian, cpu, note_cpu(guardian), now_ms);
+	guardian->cpu_look_ms = now_ms + budget_cpu_look_ms(cpu, guardian->settings->cpus_milli);
+}
+
+void guardian_start_run(struct guardian *guardian, uint64_t now_ms)
+{
+	if (guardian->started_ms)
+		return;
+	guardian->started_ms = now_ms;
+	guardian->phase = guardian->phase == PHASE_CREATED ? PHASE_RUNNING : guardian->phase;
+	if (cgroup_read_cpu_us(&guardian->cgroup, &guardian->cpu_base_us))
+		guardian->cpu_base_us = 0;
+	guardian->cpu_look_ms = now_ms;
+	guardian_look(guardian, now_ms);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms)
+{
+	const struct budget *wall = &guardian->budgets[BUDGET_WALL];
+	uint64_t next_ms = earlier(guardian->beat_ms, guardian->ledger_ms), to_mark = budget_to_next_mark(wall), at_ms;
+
+	if (guardian->has_leash)
+		next_ms = earlier(next_ms, leash_next_ms(&guardian->leash));
+	if (is_ending(guardian))
+		next_ms = earlier(next_ms, guardian->kill_ms);
+	if (guardian->started_ms) {
+		next_ms = earlier(next_ms, guardian->cpu_look_ms);
+		if (to_mark != BUDGET_UNLIMITED && !__builtin_add_overflow(guardian->started_ms + wall->now, to_mark, &at_ms))
+			next_ms = earlier(next_ms, at_ms);
+	}
+	return next_ms < now_ms ? now_ms : next_ms;
+}

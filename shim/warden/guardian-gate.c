@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guardian's side of the gate: starts it, sends the beat that keeps the network open, hears what was counted. A gate
+ * that is lost stays lost: under its own lockdown the guardian can't start another. Nothing opens by that: the table stays,
+ * its dead man's switch lapses, and the container is without network until it ends. A gate that could be put back would be
+ * handed over from outside and would take the place of channel_fd.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/warden/gate.h"
+#include "shim/warden/guardian.h"
+
+#define BEAT_MS 3000u
+#define FIRST_ANSWER_MS 3000
+#define LAST_ANSWER_MS 200
+#define UNANSWERED_MOST 3u
+
+static int become_gate(const struct guardian *guardian, int channel_fd)
+{
+	struct gate_settings settings = { .nl_fd = WARDEN_FD_NETLINK, .watch_fd = -1, .channel_fd = channel_fd };
+	struct err err = ERR_INIT;
+
+	memset(guardian->title, 0, strlen(guardian->title));
+	memcpy(guardian->title, "quod-gate", sizeof("quod-gate"));
+	settings.alive_ms = guardian->settings->alive_ms;
+	settings.owned = guardian->settings->table_is_owned;
+	if (gate_port_id(settings.nl_fd, &settings.nl_port_id, &err))
+		return 1;
+	/* The watching socket belongs to the namespace in which it was opened; of an owned table nobody else can change anything. */
+	if (!settings.owned) {
+		if (setns(WARDEN_FD_NETNS, CLONE_NEWNET) < 0)
+			return 1;
+		settings.watch_fd = nft_open(&err);
+		if (settings.watch_fd < 0 || ruleset_watch(settings.watch_fd, &err))
+			return 1;
+	}
+	return gate_main(&settings);
+}
+
+int guardian_start_gate(struct guardian *guardian, struct err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set_errno(err, errno, "gate: channel");
+	guardian->gate_pid = fork();
+	if (guardian->gate_pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return err_set_errno(err, errno, "gate: fork");
+	}
+	if (guardian->gate_pid == 0)
+		_exit(become_gate(guardian, ends[1]));
+	close(ends[1]);
+	guardian->channel_fd = ends[0];
+	return 0;
+}
+
+/* 0, or the errno of a channel that has ended. A gate that is too slow to read is no end: it misses a beat. */
+static int send_beat(struct guardian *guardian)
+{
+	static const struct gate_message beat = { .word = GATE_BEAT };
+
+	if (send(guardian->channel_fd, &beat, sizeof(beat), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(beat))
+		return 0;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR ? 0 : errno;
+}
+
+/* 1 and a message; 0 when none has come; -1 at the channel's end, or for what no gate says. */
+static int take_message(struct guardian *guardian, int wait_ms, struct gate_message *message)
+{
+	struct pollfd end = { .fd = guardian->channel_fd, .events = POLLIN };
+	ssize_t got;
+
+	if (wait_ms && poll(&end, 1, wait_ms) <= 0)
+		return 0;
+	got = recv(guardian->channel_fd, message, sizeof(*message), MSG_DONTWAIT | MSG_TRUNC);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return 0;
+	return got == (ssize_t)sizeof(*message) ? 1 : -1;
+}
+
+int guardian_first_beat(struct guardian *guardian, struct err *err)
+{
+	struct gate_message message = { 0 };
+
+	if (send_beat(guardian) || take_message(guardian, FIRST_ANSWER_MS, &message) != 1)
+		return err_set(err, EPIPE, "the gate could not start");
+	if (message.word != GATE_COUNTERS || message.error)
+		return err_set_errno(err, message.word == GATE_COUNTERS ? message.error : EPROTO, "the gate cannot renew the table");
+	return 0;
+}
+
+static void lose_gate(struct guardian *guardian)
+{
+	int status;
+
+	close(guardian->channel_fd);
+	guardian->channel_fd = -1;
+	if (!guardian->gate_lost)
+		guardian_audit(guardian, "warden.lost", "\"helper\":\"gate\"");
+	guardian->gate_lost = true;
+	waitpid(guardian->gate_pid, &status, WNOHANG);
+}
+
+static void table_changed(struct guardian *guardian, uint64_t now_ms)
+{
+	guardian_end(guardian, "killed: table changed", false, now_ms);
+	guardian_audit(guardian, "table.changed", "\"action\":\"kill\"");
+}
+
+static void take_counters(struct guardian *guardian, const struct gate_message *message, uint64_t now_ms)
+{
+	if (message->error == ENOENT || message->error == EPERM) {
+		table_changed(guardian, now_ms);
+		return;
+	}
+	if (message->error)
+		return;		/* unanswered, and counted as such */
+	guardian->unanswered = 0;
+	if (guardian->gate_lost)
+		guardian_audit(guardian, "warden.back", "\"helper\":\"gate\"");
+	guardian->gate_lost = false;
+	guardian_count_egress(guardian, message->counters.out_bytes, now_ms);
+}
+
+void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
+{
+	struct gate_message message;
+	int r = 1;
+
+	while (guardian->channel_fd >= 0 && (r = take_message(guardian, 0, &message)) == 1) {
+		if (message.word == GATE_COUNTERS)
+			take_counters(guardian, &message, now_ms);
+		else if (message.word == GATE_CHANGED)
+			table_changed(guardian, now_ms);
+		else
+			r = -1;
+		if (r < 0)
+			break;
+	}
+	if (r < 0)
+		lose_gate(guardian);
+}
+
+void guardian_beat(struct guardian *guardian, uint64_t now_ms)
+{
+	guardian->beat_ms = now_ms + BEAT_MS;
+	if (guardian->channel_fd < 0)
+		return;
+	if (send_beat(guardian)) {
+		lose_gate(guardian);
+		return;
+	}
+	if (++guardian->unanswered <= UNANSWERED_MOST || guardian->gate_lost)
+		return;
+	guardian->gate_lost = true;
+	guardian_audit(guardian, "warden.lost", "\"helper\":\"gate\",\"answers\":false");
+}
+
+void guardian_last_count(struct guardian *guardian, uint64_t now_ms)
+{
+	struct gate_message message;
+
+	if (guardian->channel_fd < 0 || send_beat(guardian))
+		return;
+	while (take_message(guardian, LAST_ANSWER_MS, &message) == 1)
+		if (message.word == GATE_COUNTERS && !message.error) {
+			guardian_count_egress(guardian, message.counters.out_bytes, now_ms);
+			return;
+		}
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the guardian leaves in writing: audit records, the ledger, and a note in the container's state directory. A record
+ * that can't be written while the container runs is said once to syslog; whether that refuses a container is decided where
+ * one is created.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/base/buf.h"
+#include "shim/base/cleanup.h"
+#include "shim/base/file.h"
+#include "shim/warden/guardian.h"
+
+#define LIMIT_EACH_MS 60000u
+
+static void complain(struct guardian *guardian, const char *what, const struct err *err)
+{
+	char memory[1024];
+	struct buf text = buf_fixed(memory, sizeof(memory));
+
+	if (guardian->audit_failed)
+		return;
+	guardian->audit_failed = true;
+	buf_put_plain(&text, err->text);
+	syslog(LOG_AUTHPRIV | LOG_ERR, "container %s: %s could not be written: %s", guardian->settings->container, what, text.data);
+}
+
+void guardian_audit(struct guardian *guardian, const char *event, const char *members)
+{
+	const struct warden_settings *settings = guardian->settings;
+	struct audit_record record = { event,		  settings->container, settings->engine, settings->profile,
+				       settings->digest, members };
+	struct err err = ERR_INIT;
+
+	if (audit_write(&guardian->audit, &record, &err))
+		complain(guardian, "an audit record", &err);
+}
+
+/* The sum comes back: what others spend of the same ledger counts here too. */
+static void take_sum(struct budget *budget, uint64_t now, uint64_t sum)
+{
+	budget->in_ledger = now;
+	budget->before = sum > now ? sum - now : 0;
+}
+
+int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err)
+{
+	const struct warden_settings *settings = guardian->settings;
+	struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
+	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
+	struct ledger sum, more = {
+		.wall_ms = wall->now - wall->in_ledger,
+		.cpu_us = cpu->now - cpu->in_ledger,
+		.egress_bytes = egress->now - egress->in_ledger,
+		.runs = guardian->started_ms && !guardian->is_run_counted,
+	};
+	int r;
+
+	snprintf(more.ended, sizeof(more.ended), "%s", ended);
+	snprintf(more.container, sizeof(more.container), "%s", settings->container);
+	snprintf(more.profile, sizeof(more.profile), "%s", settings->profile);
+	snprintf(more.engine, sizeof(more.engine), "%s", settings->engine);
+	r = ledger_add(settings->ledger_dir, settings->ledger_key, &more, &sum, err);
+	if (r) {
+		complain(guardian, "the ledger", err);
+		return r;
+	}
+	guardian->is_run_counted |= more.runs > 0;
+	take_sum(wall, wall->now, sum.wall_ms);
+	take_sum(cpu, cpu->now, sum.cpu_us);
+	take_sum(egress, egress->now, sum.egress_bytes);
+	return 0;
+}
+
+static void say_limit(struct guardian *guardian, const char *event, uint64_t count, uint64_t *seen)
+{
+	char members[64];
+
+	if (count <= *seen)
+		return;
+	snprintf(members, sizeof(members), "\"repeated\":%llu", (unsigned long long)(count - *seen));
+	*seen = count;
+	guardian_audit(guardian, event, members);
+}
+
+/* Summed up, at most once a minute: a fork bomb meets its limit a million times. */
+void guardian_say_limits(struct guardian *guardian, uint64_t now_ms)
+{
+	if (guardian->limits_said_ms && now_ms - guardian->limits_said_ms < LIMIT_EACH_MS && !guardian->is_first_gone)
+		return;
+	guardian->limits_said_ms = now_ms;
+	say_limit(guardian, "limit.memory", cgroup_read_oom_kills(&guardian->cgroup), &guardian->oom_seen);
+	say_limit(guardian, "limit.pids", cgroup_read_pids_refused(&guardian->cgroup), &guardian->pids_seen);
+}
+
+/* How it ended, for people; the code as a shell would show it, -1 when it can't be known (it wasn't held). */
+static int print_cause(const struct guardian *guardian, char *text, size_t size)
+{
+	int status = guardian->leash.exit_status, code = -1;
+	bool known = guardian->has_leash && guardian->leash.knows_status;
+	bool by_memory = guardian->oom_seen > guardian->oom_base;
+
+	if (known)
+		code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (guardian->cause[0])
+		snprintf(text, size, "%s", guardian->cause);
+	else if (!guardian->started_ms)
+		snprintf(text, size, "never started");
+	else if (!known)
+		snprintf(text, size, "%s", by_memory ? "ended (memory limit)" : "ended");
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "signal %d%s", WTERMSIG(status), by_memory && WTERMSIG(status) == 9 ? " (memory limit)" : "");
+	else
+		snprintf(text, size, "exit %d", code);
+	return code;
+}
+
+void guardian_report_end(struct guardian *guardian)
+{
+	struct err err = ERR_INIT;
+	char cause[160], memory[512];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+	int code = print_cause(guardian, cause, sizeof(cause));
+
+	guardian_write_ledger(guardian, cause, &err);
+	buf_puts(&members, "\"cause\":");
+	buf_put_json(&members, cause);
+	if (code >= 0)
+		buf_printf(&members, ",\"code\":%d", code);
+	buf_printf(&members, ",\"wall_ms\":%llu,\"cpu_us\":%llu,\"egress_bytes\":%llu",
+		   (unsigned long long)guardian->budgets[BUDGET_WALL].now, (unsigned long long)guardian->budgets[BUDGET_CPU].now,
+		   (unsigned long long)guardian->budgets[BUDGET_EGRESS].now);
+	guardian_audit(guardian, "exit", members.data);
+}
+
+/* "/quod" when every hierarchy shows the helpers there, "partly", or "none". */
+static const char *own_cgroup(void)
+{
+	cleanup_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	cleanup_free char *text = NULL;
+	struct err none = ERR_INIT;
+	size_t len, lines = 0, own = 0;
+
+	if (fd < 0 || file_read_all(fd, 65536, &text, &len, &none))
+		return "none";
+	for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
+		lines++;
+		own += end - at >= 6 && !strncmp(end - 6, ":/quod", 6);
+	}
+	return !own ? "none" : own == lines ? "/quod" : "partly";
+}
+
+int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	buf_printf(&text, "{\"pid\":%d,\"gate_pid\":%d,\"helpers_cgroup\":\"%s\",\"started_s\":%lld}\n", (int)getpid(),
+		   (int)guardian->gate_pid, own_cgroup(), (long long)time(NULL));
+	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guardian's life: open everything, start the gate, take the leash, lock down, say "ready", and then one loop.
+ *
+ * It stays uid 0, so that no unprivileged user can signal or trace it and it can still append to root's audit trail and
+ * ledger, but with CAP_KILL alone in every set: root's power over files and system is gone, its own files are left. With
+ * guard "kill" it keeps CAP_SYS_PTRACE too, and the filter lets it be used for one thing only, to take the one process again
+ * that it was given: a program that another thread executes comes loose without it (leash.c). Every system call that is not
+ * in `calls` ends the guardian, and so (guard "kill") the container. After "ready" it must allocate nothing, wait for nobody
+ * without a bound, and start nothing.
+ */
+#include "shim/warden/guardian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/base/syscalls.h"
+#include "shim/warden/lockdown.h"
+
+#define LEDGER_MS 60000u
+#define GIVE_UP_MS 10000u
+
+uint64_t guardian_now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void fill(struct guardian *guardian, const struct warden_settings *settings, char *title)
+{
+	*guardian = (struct guardian){
+		.settings = settings,
+		.audit = { settings->audit_file, settings->audit_head, settings->audit_rotate, settings->audit_keep,
+			   settings->audit_syslog },
+		.pid_fd = -1,
+		.signal_fd = -1,
+		.timer_fd = -1,
+		.channel_fd = -1,
+		.title = title,
+		.cgroup = { -1, -1, -1, false, -1, false, -1, -1 },
+		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
+			     { .name = "cpu",
+			       .limit = settings->cpu_ms > UINT64_MAX / 1000 ? BUDGET_UNLIMITED : settings->cpu_ms * 1000,
+			       .before = settings->cpu_spent_us },
+			     { .name = "egress", .limit = settings->egress_bytes, .before = settings->egress_spent } },
+		.kill_ms = UINT64_MAX,
+		.give_up_ms = UINT64_MAX,
+		.cpu_look_ms = UINT64_MAX,
+	};
+}
+
+static int open_own(struct guardian *guardian, struct err *err)
+{
+	sigset_t all, child;
+
+	/* SIGKILL ends the guardian, and a fault of its own; nothing else does: a shutdown's SIGTERM to everybody must leave the
+	 * engine the time to stop its containers. */
+	sigfillset(&all);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+		return err_set_errno(err, errno, "signals");
+	guardian->signal_fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+	guardian->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	guardian->pid_fd = sys_pidfd_open(guardian->settings->pid, 0);
+	if (guardian->signal_fd < 0 || guardian->timer_fd < 0)
+		return err_set_errno(err, errno, "signal and timer descriptors");
+	if (guardian->pid_fd < 0)
+		return err_set_errno(err, errno, "first process %d", guardian->settings->pid);
+	return 0;
+}
+
+/* What is promised must be possible, or the container does not start. */
+static int check_means(const struct guardian *guardian, struct err *err)
+{
+	const struct warden_settings *settings = guardian->settings;
+	bool has_budget = settings->wall_ms != BUDGET_UNLIMITED || settings->cpu_ms != BUDGET_UNLIMITED;
+	uint64_t cpu_us;
+
+	if (guardian->cgroup.dir_fd < 0 && !guardian->is_init)
+		return err_set(err, ENOTSUP, "the container has neither a cgroup nor a pid namespace of its own: nothing can end all of it");
+	if (settings->cpu_ms != BUDGET_UNLIMITED && cgroup_read_cpu_us(&guardian->cgroup, &cpu_us))
+		return err_set(err, ENOTSUP, "the container has no cgroup of its own that counts CPU time (budgets.cpu)");
+	if (has_budget && settings->freeze_when_spent && guardian->cgroup.freeze_fd < 0)
+		return err_set(err, ENOTSUP, "the container has no freezer cgroup of its own (budgets.on_exhausted)");
+	return 0;
+}
+
+static int open_container(struct guardian *guardian, struct err *err)
+{
+	int r = leash_is_init(guardian->settings->pid, err);
+
+	if (r < 0)
+		return r;
+	guardian->is_init = r;
+	r = cgroup_open(guardian->settings->pid, &guardian->cgroup, err);
+	if (r)
+		return r;
+	guardian->oom_base = guardian->oom_seen = cgroup_read_oom_kills(&guardian->cgroup);
+	guardian->pids_base = guardian->pids_seen = cgroup_read_pids_refused(&guardian->cgroup);
+	return check_means(guardian, err);
+}
+
+#define CALL(name) { SCMP_SYS(name), 0, { { 0 } } }
+#define CALL_IF(name, ...) { SCMP_SYS(name), 1, { __VA_ARGS__ } }
+
+static int filter(const struct guardian *guardian, struct err *err)
+{
+	const scmp_datum_t pid = (scmp_datum_t)guardian->settings->pid;
+	const struct lockdown_call calls[] = {
+		/* the loop */
+		CALL(poll), CALL(ppoll), CALL(read), CALL(timerfd_settime), CALL(clock_gettime), CALL(clock_nanosleep),
+		CALL(nanosleep), CALL(gettimeofday), CALL(time), CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit),
+		CALL(exit_group), CALL(wait4),
+		/* the gate, and syslog */
+		CALL(sendto), CALL(sendmsg), CALL(recvfrom), CALL(recvmsg), CALL(connect),
+		CALL_IF(socket, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)),
+		/* audit trail, ledger, counters */
+		CALL(openat), CALL(open), CALL(close), CALL(pread64), CALL(pwrite64), CALL(write), CALL(fstat), CALL(newfstatat),
+		CALL(fstatat64), CALL(stat), CALL(lstat), CALL(statx), CALL(flock), CALL(fsync), CALL(fdatasync), CALL(ftruncate), CALL(rename),
+		CALL(renameat), CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(getdents64),
+		CALL(lseek), CALL(fcntl), CALL(getpid), CALL(gettid),
+		CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(brk), CALL(munmap), CALL(madvise), CALL(futex),
+		CALL_IF(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
+		/* ending the container */
+		CALL_IF(kill, SCMP_A1(SCMP_CMP_EQ, SIGKILL)),
+		CALL_IF(pidfd_send_signal, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)guardian->pid_fd)),
+	};
+	const struct lockdown_call held[] = {
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_CONT), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_LISTEN), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_GETEVENTMSG), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_GETSIGINFO), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_DETACH), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_SEIZE), SCMP_A1(SCMP_CMP_EQ, pid) } },
+	};
+	struct lockdown_call all[ARRAY_SIZE(calls) + ARRAY_SIZE(held)];
+
+	memcpy(all, calls, sizeof(calls));
+	memcpy(all + ARRAY_SIZE(calls), held, sizeof(held));
+	return lockdown_calls(all, ARRAY_SIZE(calls) + (guardian->has_leash ? ARRAY_SIZE(held) : 0), err);
+}
+
+static int lock_down(struct guardian *guardian, struct err *err)
+{
+	uint64_t kept = 1ull << CAP_KILL;
+	int r;
+
+	if (guardian->has_leash)
+		kept |= 1ull << CAP_SYS_PTRACE;
+	/* What syslog would open and read later. */
+	tzset();
+	openlog("quod-guardian", LOG_NDELAY, LOG_AUTHPRIV);
+	r = lockdown_privileges(kept, err);
+	return r ? r : filter(guardian, err);
+}
+
+static int prepare(struct guardian *guardian, struct err *err)
+{
+	const struct warden_settings *settings = guardian->settings;
+	int r = open_own(guardian, err);
+
+	if (!r)
+		r = open_container(guardian, err);
+	if (!r && settings->has_table)
+		r = guardian_start_gate(guardian, err);
+	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
+	close(WARDEN_FD_NETLINK);
+	close(WARDEN_FD_NETNS);
+	if (!r)
+		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
+	close(WARDEN_FD_STATE);
+	if (!r && settings->has_table)
+		r = guardian_first_beat(guardian, err);
+	if (!r && settings->guard == 0) {
+		r = leash_take(&guardian->leash, settings->pid, err);
+		guardian->has_leash = !r;
+	}
+	if (!r)
+		r = lock_down(guardian, err);
+	if (!r)
+		r = guardian_write_ledger(guardian, "", err);
+	return r;
+}
+
+/* Reaped first: the engine is told of the end only when the tracer has seen it. */
+static void first_gone(struct guardian *guardian, uint64_t now_ms)
+{
+	guardian->is_first_gone = true;
+	guardian_last_count(guardian, now_ms);
+	guardian_read_cpu(guardian);
+	if (guardian->started_ms)
+		budget_note(&guardian->budgets[BUDGET_WALL], now_ms - guardian->started_ms);
+	guardian_say_limits(guardian, now_ms);
+	if (guardian->is_init) {
+		guardian->phase = PHASE_GONE;
+		return;
+	}
+	guardian->give_up_ms = now_ms + GIVE_UP_MS;
+	guardian_kill_round(guardian, now_ms);
+}
+
+static void attend_first(struct guardian *guardian, bool pid_fd_says_gone, uint64_t now_ms)
+{
+	unsigned news = guardian->has_leash ? leash_attend(&guardian->leash, now_ms) : LEASH_QUIET;
+
+	if (news & LEASH_EXEC)
+		guardian_start_run(guardian, now_ms);
+	if (news & LEASH_EXITING)
+		guardian_read_cpu(guardian);
+	if (news & LEASH_LOST)
+		guardian_end(guardian, "killed: the first process could not be held (guard: kill)", false, now_ms);
+	if (news & LEASH_ALONE)
+		guardian_end(guardian, "killed: main thread ended alone (guard: kill)", false, now_ms);
+	if ((news & LEASH_GONE) || (pid_fd_says_gone && !(guardian->has_leash && guardian->leash.is_held)))
+		first_gone(guardian, now_ms);
+}
+
+static void keep_time(struct guardian *guardian, uint64_t now_ms)
+{
+	struct err err = ERR_INIT;
+
+	guardian_look(guardian, now_ms);
+	if (guardian->phase >= PHASE_GRACE && guardian->phase < PHASE_GONE && now_ms >= guardian->kill_ms)
+		guardian_kill_round(guardian, now_ms);
+	if (now_ms >= guardian->beat_ms) {
+		guardian_beat(guardian, now_ms);
+		if (guardian->phase == PHASE_FROZEN)
+			cgroup_freeze(&guardian->cgroup, true);
+		guardian_say_limits(guardian, now_ms);
+	}
+	if (now_ms >= guardian->ledger_ms) {
+		guardian->ledger_ms = now_ms + LEDGER_MS;
+		if (guardian->started_ms)
+			guardian_write_ledger(guardian, "", &err);
+	}
+}
+
+static void arm(const struct guardian *guardian, uint64_t at_ms)
+{
+	struct itimerspec spec = { .it_value = { .tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000 } };
+
+	timerfd_settime(guardian->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+static void drain(int fd)
+{
+	char text[sizeof(struct signalfd_siginfo)];
+
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+}
+
+static void run(struct guardian *guardian)
+{
+	while (guardian->phase != PHASE_GONE) {
+		uint64_t now_ms = guardian_now_ms();
+		struct pollfd ends[] = {
+			{ .fd = guardian->signal_fd, .events = POLLIN },
+			{ .fd = guardian->timer_fd, .events = POLLIN },
+			{ .fd = guardian->channel_fd, .events = POLLIN },
+			{ .fd = guardian->is_first_gone ? -1 : guardian->pid_fd, .events = POLLIN },
+		};
+
+		arm(guardian, guardian_next_ms(guardian, now_ms));
+		if (poll(ends, ARRAY_SIZE(ends), -1) < 0 && errno != EINTR)
+			return;		/* cannot be; whoever holds no leash any more must not pretend to */
+		now_ms = guardian_now_ms();
+		if (ends[0].revents)
+			drain(guardian->signal_fd);
+		if (ends[1].revents)
+			drain(guardian->timer_fd);
+		if (!guardian->is_first_gone)
+			attend_first(guardian, ends[3].revents != 0, now_ms);
+		if (ends[2].revents && guardian->channel_fd >= 0)
+			guardian_hear_gate(guardian, now_ms);
+		keep_time(guardian, now_ms);
+	}
+}
+
+static int tell(int ready_fd, char word, const char *text)
+{
+	char line[sizeof(((struct err *)0)->text) + 1];
+	size_t len = (size_t)snprintf(line, sizeof(line), "%c%s", word, text);
+
+	if (len >= sizeof(line))
+		len = sizeof(line) - 1;
+	return write(ready_fd, line, len) == (ssize_t)len ? 0 : -1;
+}
+
+int guardian_main(const struct warden_settings *settings, char *title)
+{
+	struct guardian guardian;
+	struct err err = ERR_INIT;
+	uint64_t now_ms;
+
+	fill(&guardian, settings, title);
+	if (prepare(&guardian, &err)) {
+		tell(WARDEN_FD_READY, WARDEN_FAILED, err.text);
+		return 1;
+	}
+	now_ms = guardian_now_ms();
+	guardian.beat_ms = now_ms;
+	guardian.ledger_ms = now_ms + LEDGER_MS;
+	if (tell(WARDEN_FD_READY, WARDEN_READY, ""))
+		return 1;
+	close(WARDEN_FD_READY);
+	if (!guardian.has_leash)
+		guardian_start_run(&guardian, now_ms);
+	run(&guardian);
+	guardian_report_end(&guardian);
+	return 0;
+}

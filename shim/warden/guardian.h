@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guardian: one process beside one container that keeps its budgets, ends it, learns how it ended, starts the gate and
+ * sends it its beat. It reads no byte that the container chose. See guardian.c for what it keeps of root's rights and why.
+ */
+#ifndef QUOD_WARDEN_GUARDIAN_H
+#define QUOD_WARDEN_GUARDIAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shim/state/audit.h"
+#include "shim/state/ledger.h"
+#include "shim/warden/budget.h"
+#include "shim/warden/cgroup.h"
+#include "shim/warden/leash.h"
+#include "shim/warden/settings.h"
+
+enum phase {
+	PHASE_CREATED,		/* the first process has not executed its program yet */
+	PHASE_RUNNING,
+	PHASE_FROZEN,		/* a budget is spent, on_exhausted freeze */
+	PHASE_GRACE,		/* SIGTERM was sent */
+	PHASE_KILLING,		/* SIGKILL to everything, again and again until it is gone */
+	PHASE_GONE,
+};
+
+enum { BUDGET_WALL, BUDGET_CPU, BUDGET_EGRESS, BUDGETS };
+
+struct guardian {
+	const struct warden_settings *settings;
+	struct audit_settings audit;
+	int pid_fd, signal_fd, timer_fd;
+	int channel_fd;			/* to the gate; -1 when there is none (any more) */
+	pid_t gate_pid;
+	unsigned unanswered;		/* beats */
+	bool gate_lost;			/* recorded */
+	char *title;			/* argv[0], for ps */
+	bool has_leash;
+	bool is_init;			/* the first process is its pid namespace's: all others end with it */
+	struct leash leash;
+	struct cgroup cgroup;
+	uint64_t cpu_base_us;		/* what the counter showed at the start */
+	uint64_t oom_base, pids_base, oom_seen, pids_seen;
+	struct budget budgets[BUDGETS];
+	enum phase phase;
+	bool is_first_gone;		/* the first process was reaped, or its pidfd says so */
+	uint64_t started_ms;		/* CLOCK_BOOTTIME; 0 before the run */
+	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms;	/* when due; UINT64_MAX never */
+	unsigned kill_rounds;
+	uint64_t limits_said_ms;
+	bool is_run_counted;		/* in the ledger's `runs` */
+	bool audit_failed;		/* said to syslog */
+	char cause[128];		/* why it is being ended: "wall 8h spent"; "" while nothing ends it */
+};
+
+/* Becomes the guardian: opens, starts, locks down, says that it is ready on ready_fd, returns when the container has ended.
+ * Returns the exit status; a failure before it is ready is told on ready_fd. */
+int guardian_main(const struct warden_settings *settings, char *title);
+
+/* CLOCK_BOOTTIME in milliseconds: goes on while the host is suspended, and nobody sets it. */
+uint64_t guardian_now_ms(void);
+
+/* guardian-budgets.c: what is spent, and what then happens */
+void guardian_start_run(struct guardian *guardian, uint64_t now_ms);
+void guardian_look(struct guardian *guardian, uint64_t now_ms);		/* at wall and, when due, CPU */
+void guardian_count_egress(struct guardian *guardian, uint64_t bytes, uint64_t now_ms);
+void guardian_end(struct guardian *guardian, const char *cause, bool with_grace, uint64_t now_ms);
+void guardian_kill_round(struct guardian *guardian, uint64_t now_ms);
+void guardian_read_cpu(struct guardian *guardian);
+uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms);
+
+/* guardian-gate.c: starting it, its beat, its words */
+int guardian_start_gate(struct guardian *guardian, struct err *err);
+int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits for its answer */
+void guardian_beat(struct guardian *guardian, uint64_t now_ms);
+void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
+void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
+
+/* guardian-report.c: audit trail and ledger */
+void guardian_audit(struct guardian *guardian, const char *event, const char *members);
+int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err);
+void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
+void guardian_report_end(struct guardian *guardian);
+int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Holding the first process: see leash.h. Three things let it slip, and are met here: another of its threads executes a
+ * program (the held one is then gone without a word, and the process is taken again at once), its main thread ends alone
+ * (the guardian is told), and a fault that nobody catches. The last one: the kernel keeps a traced first process of a pid
+ * namespace from dying of it, and it would fault for ever; it is let go, faults again, and dies as it would have untraced.
+ * Must never read or write the process's memory or registers.
+ */
+#include "shim/warden/leash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/base/cleanup.h"
+
+#define OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT)
+
+/* More stops than this in a window, and the process waits for the window's end: who sends himself signals without end must
+ * not keep the guardian from its budgets, nor use the host's CPU by it. */
+#define WINDOW_MS 100u
+#define WINDOW_STOPS 2000u
+
+#define RETAKE_MS 20u		/* how long a process that was let go has to die */
+#define ALONE_MS 10000u		/* how long after its main thread the process has to end */
+
+static int seize(struct leash *leash)
+{
+	if (ptrace(PTRACE_SEIZE, leash->pid, NULL, (void *)(long)OPTIONS) < 0)
+		return -errno;
+	leash->is_held = true;
+	leash->knows_status = false;
+	leash->loose_since_ms = leash->exiting_since_ms = 0;
+	return 0;
+}
+
+static int read_status(int status_fd, char *text, size_t size)
+{
+	ssize_t got = pread(status_fd, text, size - 1, 0);
+
+	if (got < 0)
+		return -errno;
+	text[got] = '\0';
+	return 0;
+}
+
+static int open_status(pid_t pid, struct err *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_set_errno(err, errno, "%s", path) : fd;
+}
+
+/* NSpid's last number is its pid in its own namespace. */
+int leash_is_init(pid_t pid, struct err *err)
+{
+	cleanup_close int fd = open_status(pid, err);
+	const char *line, *end, *last;
+	char text[4096];
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = read_status(fd, text, sizeof(text));
+	if (r)
+		return err_set_errno(err, -r, "/proc/%d/status", (int)pid);
+	line = strstr(text, "\nNSpid:");
+	end = line ? strchr(line + 1, '\n') : NULL;
+	for (last = end; last && last > line && last[-1] >= '0' && last[-1] <= '9';)
+		last--;
+	return last && end - last == 1 && *last == '1';
+}
+
+int leash_take(struct leash *leash, pid_t pid, struct err *err)
+{
+	int r;
+
+	*leash = (struct leash){ .pid = pid, .status_fd = -1 };
+	r = leash_is_init(pid, err);
+	if (r < 0)
+		return r;
+	leash->is_init = r;
+	leash->status_fd = open_status(pid, err);
+	if (leash->status_fd < 0)
+		return leash->status_fd;
+	r = seize(leash);
+	return r ? err_set_errno(err, -r, "the first process cannot be traced (guard: \"kill\" needs it; \"network\" does without)")
+		 : 0;
+}
+
+static bool is_fault(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE || number == SIGTRAP || number == SIGSYS;
+}
+
+/* A kernel-made signal of a kind that only a handler survives, for a process that has none. */
+static bool is_fatal_fault(const struct leash *leash, int number)
+{
+	char text[4096];
+	const char *caught;
+	siginfo_t info;
+
+	if (!leash->is_init || !is_fault(number))
+		return false;
+	if (ptrace(PTRACE_GETSIGINFO, leash->pid, NULL, &info) < 0 || info.si_code <= 0)
+		return false;
+	if (read_status(leash->status_fd, text, sizeof(text)))
+		return false;
+	caught = strstr(text, "\nSigCgt:");
+	return caught && !(strtoull(caught + strlen("\nSigCgt:"), NULL, 16) >> (number - 1) & 1);
+}
+
+static void go_on(const struct leash *leash, int number)
+{
+	/* ESRCH: it was killed meanwhile; its end comes as the next news. */
+	ptrace(PTRACE_CONT, leash->pid, NULL, (void *)(long)number);
+}
+
+static void let_die(struct leash *leash, int number, uint64_t now_ms)
+{
+	/* A trap or a refused system call does not come again by itself; such a process is ended in the plain way. */
+	if (number == SIGTRAP || number == SIGSYS) {
+		kill(leash->pid, SIGKILL);
+		return;
+	}
+	if (ptrace(PTRACE_DETACH, leash->pid, NULL, (void *)(long)number) == 0) {
+		leash->is_held = false;
+		leash->knows_status = true;
+		leash->exit_status = number;
+		leash->loose_since_ms = now_ms;
+	}
+}
+
+static unsigned meet_stop(struct leash *leash, int status, uint64_t now_ms)
+{
+	int event = status >> 16, number = WSTOPSIG(status);
+	unsigned long message = 0;
+
+	switch (event) {
+	case PTRACE_EVENT_EXEC:
+		go_on(leash, 0);
+		return LEASH_EXEC;
+	case PTRACE_EVENT_EXIT:
+		if (ptrace(PTRACE_GETEVENTMSG, leash->pid, NULL, &message) == 0) {
+			leash->knows_status = true;
+			leash->exit_status = (int)message;
+		}
+		go_on(leash, 0);
+		return LEASH_EXITING;
+	case PTRACE_EVENT_STOP:
+		/* SIGTRAP: a stop is over. Else it is one, and stays one until SIGCONT. */
+		if (number == SIGTRAP)
+			go_on(leash, 0);
+		else
+			ptrace(PTRACE_LISTEN, leash->pid, NULL, NULL);
+		return LEASH_QUIET;
+	default:
+		if (is_fatal_fault(leash, number))
+			let_die(leash, number, now_ms);
+		else
+			go_on(leash, number);
+		return LEASH_QUIET;
+	}
+}
+
+static bool is_resting(struct leash *leash, uint64_t now_ms)
+{
+	if (now_ms - leash->window_ms >= WINDOW_MS) {
+		leash->window_ms = now_ms;
+		leash->stops = 0;
+	}
+	leash->rest_until_ms = leash->stops > WINDOW_STOPS ? leash->window_ms + WINDOW_MS : 0;
+	return leash->rest_until_ms != 0;
+}
+
+/* Not held, and not reaped: it was let go to die, or another thread took its place. */
+static unsigned take_again(struct leash *leash)
+{
+	int r = seize(leash);
+
+	if (!r)
+		return LEASH_EXEC;
+	/* ESRCH: it is a zombie or gone; the pidfd says so. */
+	return r == -ESRCH ? LEASH_QUIET : LEASH_LOST;
+}
+
+/* Everything that waitpid has to say. */
+static unsigned attend_held(struct leash *leash, uint64_t now_ms)
+{
+	unsigned news = LEASH_QUIET;
+
+	while (!is_resting(leash, now_ms)) {
+		int status = 0;
+		pid_t pid = waitpid(leash->pid, &status, __WALL | WNOHANG);
+
+		if (pid == 0)
+			break;
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0) {
+			leash->is_held = false;
+			return news | take_again(leash);
+		}
+		if (WIFSTOPPED(status)) {
+			leash->stops++;
+			news |= meet_stop(leash, status, now_ms);
+			if (!leash->is_held)
+				break;
+			continue;
+		}
+		leash->knows_status = true;
+		leash->exit_status = status;
+		leash->is_held = false;
+		return news | LEASH_GONE;
+	}
+	return news;
+}
+
+unsigned leash_attend(struct leash *leash, uint64_t now_ms)
+{
+	unsigned news = LEASH_QUIET;
+
+	leash->attended_ms = now_ms;
+	if (leash->is_held)
+		news = attend_held(leash, now_ms);
+	else if (leash->loose_since_ms && now_ms - leash->loose_since_ms >= RETAKE_MS)
+		news = take_again(leash);
+	if (leash->is_held && (news & LEASH_EXITING))
+		leash->exiting_since_ms = now_ms;
+	if (leash->is_held && leash->exiting_since_ms && now_ms - leash->exiting_since_ms >= ALONE_MS)
+		news |= LEASH_ALONE;
+	return news;
+}
+
+/* The end of a main thread is followed closely: when another thread takes its place, nothing signals it. */
+uint64_t leash_next_ms(const struct leash *leash)
+{
+	uint64_t since_ms = leash->attended_ms - leash->exiting_since_ms;
+
+	if (!leash->is_held)
+		return leash->loose_since_ms ? leash->loose_since_ms + RETAKE_MS : UINT64_MAX;
+	if (leash->rest_until_ms)
+		return leash->rest_until_ms;
+	if (leash->exiting_since_ms)
+		return leash->attended_ms + (since_ms < 1 ? 1 : since_ms > 250 ? 250 : since_ms);
+	return UINT64_MAX;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a helper gives up: see lockdown.h. Must fail as a whole: a helper that kept more than it said must not start. */
+#include "shim/warden/lockdown.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static int drop_bounding(uint64_t kept, struct err *err)
+{
+	for (int i = 0; i < 64 && cap_get_bound((cap_value_t)i) >= 0; i++)
+		if (!(kept >> i & 1) && cap_get_bound((cap_value_t)i) == 1 && cap_drop_bound((cap_value_t)i) < 0)
+			return err_set_errno(err, errno, "capability %d cannot be dropped", i);
+	return 0;
+}
+
+static int set_capabilities(uint64_t kept, struct err *err)
+{
+	cap_t caps = cap_init();
+	int r = caps ? 0 : -1;
+
+	for (int i = 0; !r && i < 64; i++) {
+		cap_value_t value = (cap_value_t)i;
+
+		if (kept >> i & 1)
+			r = cap_set_flag(caps, CAP_PERMITTED, 1, &value, CAP_SET) ||
+			    cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, CAP_SET);
+	}
+	if (!r)
+		r = cap_set_proc(caps);
+	if (r)
+		err_set_errno(err, errno, "capabilities cannot be dropped");
+	cap_free(caps);
+	return r ? -err->code : 0;
+}
+
+int lockdown_privileges(uint64_t kept, struct err *err)
+{
+	static const struct rlimit none = { 0, 0 };
+	int r = drop_bounding(kept, err);
+
+	if (!r && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		r = err_set_errno(err, errno, "ambient capabilities cannot be dropped");
+	if (!r)
+		r = set_capabilities(kept, err);
+	if (r)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return err_set_errno(err, errno, "no_new_privs, dumpable, core size");
+	return 0;
+}
+
+int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *err)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !r; i++) {
+		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, calls[i].number, calls[i].count, calls[i].arguments);
+		if (r == -EDOM || (r == -EINVAL && calls[i].number < 0))
+			r = 0;
+	}
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	malloc_trim(0);
+	return r ? err_set_errno(err, -r, "system call filter") : 0;
+}

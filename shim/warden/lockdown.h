@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a helper gives up before it says that it is ready: capabilities, new privileges, core dumps, system calls. Each
+ * function is called once, in this order; none can be undone.
+ */
+#ifndef QUOD_WARDEN_LOCKDOWN_H
+#define QUOD_WARDEN_LOCKDOWN_H
+
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+/* Leaves `kept` (bit n = capability n) in the permitted, effective and bounding sets, none in the inheritable and ambient
+ * ones; sets no_new_privs, not dumpable, no core file. */
+int lockdown_privileges(uint64_t kept, struct err *err);
+
+/* One system call that stays possible, with what its arguments must be. */
+struct lockdown_call {
+	int number;			/* SCMP_SYS(name); one that this machine doesn't have is passed over */
+	unsigned count;			/* of `arguments` */
+	struct scmp_arg_cmp arguments[2];
+};
+
+/* Every other system call kills the process from here on: so does another architecture's. */
+int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *err);
+
+#endif

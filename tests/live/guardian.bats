@@ -1,0 +1,467 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The guardian by itself: guard-run plays the runtime and its hook.
+# shellcheck disable=SC2154 # builddir and took_ms are helpers.bash's
+
+setup_file() {
+	load ../helpers
+	need_box
+}
+
+setup() {
+	load ../helpers
+	act=$builddir/tests/live/guard-act
+	dir=$BATS_TEST_TMPDIR
+	mkdir -p "$dir/state"
+	make_groups
+}
+
+make_groups() {
+	cgroups=()
+	for controller in freezer cpuacct pids memory; do
+		[ -d "/sys/fs/cgroup/$controller" ] || continue
+		mkdir -p "/sys/fs/cgroup/$controller/guarded"
+		cgroups+=("cgroup=/sys/fs/cgroup/$controller/guarded")
+	done
+	if [ ${#cgroups[@]} = 0 ]; then
+		mkdir -p /sys/fs/cgroup/guarded
+		cgroups+=("cgroup=/sys/fs/cgroup/guarded")
+	fi
+}
+
+# From here on there is version 2 alone: what lies below its mount can't be reached.
+use_version_2() {
+	mount -t cgroup2 cgroup2 /sys/fs/cgroup
+	is_covered=1
+	make_groups
+}
+
+teardown() {
+	local group
+	for pid in $(pids_of_all_groups); do
+		kill -KILL "$pid" 2>/dev/null || :
+	done
+	for group in "${cgroups[@]}"; do
+		thaw "${group#cgroup=}"
+		wait_for 5 remove_group "${group#cgroup=}"
+	done
+	[ -z "${is_covered-}" ] || { remove_group /sys/fs/cgroup/quod; umount /sys/fs/cgroup; }
+}
+
+pids_of_all_groups() {
+	local group
+	for group in "${cgroups[@]}"; do
+		cat "${group#cgroup=}/cgroup.procs" 2>/dev/null || :
+	done
+}
+
+remove_group() {
+	find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null
+	[ ! -d "$1" ]
+}
+
+freeze() {
+	if [ -e "$1/freezer.state" ]; then echo FROZEN >"$1/freezer.state"; elif [ -e "$1/cgroup.freeze" ]; then echo 1 >"$1/cgroup.freeze"; fi
+}
+
+thaw() {
+	if [ -e "$1/freezer.state" ]; then echo THAWED >"$1/freezer.state"; elif [ -e "$1/cgroup.freeze" ]; then echo 0 >"$1/cgroup.freeze"; fi
+}
+
+is_frozen() {
+	grep -qsx FROZEN "$1/freezer.state" || grep -qsx 'frozen 1' "$1/cgroup.events"
+}
+
+# guard OPTION=VALUE... -- COMMAND...: in the background, its words in $dir/out; sets $first and $guardian.
+guard() {
+	"$builddir/tests/live/guard-run" program="$builddir/quod-warden" state="$dir/state" audit="$dir/log/audit.jsonl" \
+		head="$dir/lib/audit.head" ledger="$dir/lib/ledger" key=k1 "${cgroups[@]}" "$@" >"$dir/out" 2>&1 </dev/null 3>&- &
+	runner=$!
+	wait_for 7 grep -qE '^(guardian|refused)' "$dir/out"
+	first=$(said first)
+	guardian=$(said guardian)
+}
+
+said() {
+	sed -n "s/^$1 //p" "$dir/out"
+}
+
+# ends WITHIN_SECONDS LINE: the runner's last word.
+ends() {
+	wait_for "$1" is_gone "$runner"
+	cat "$dir/out"
+	[ "$(tail -n 1 "$dir/out")" = "$2" ]
+}
+
+ledger() { # NAME
+	sed -n "s/^$1 //p" "$dir/lib/ledger/k1"
+}
+
+audit() { # EVENT JQ-FILTER
+	jq -r "select(.event == \"$1\") | $2" "$dir/log/audit.jsonl"
+}
+
+status_of() { # PID NAME
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+@test "guardian: it is nobody's child, in a session and a cgroup of its own, with one capability, a filter, and no core" {
+	guard guard=network -- sleep 60
+	[ "$(status_of "$guardian" Name)" = quod-guardian ]
+	[ "$(tr '\0' ' ' <"/proc/$guardian/cmdline")" = "quod-guardian " ]
+	[ "$(status_of "$guardian" Uid)" = "$(printf '0\t0\t0\t0')" ]
+	for set in CapPrm CapEff CapBnd; do
+		[ "$(status_of "$guardian" $set)" = 0000000000000020 ]
+	done
+	for set in CapInh CapAmb; do
+		[ "$(status_of "$guardian" $set)" = 0000000000000000 ]
+	done
+	[ "$(status_of "$guardian" NoNewPrivs)" = 1 ]
+	[ "$(status_of "$guardian" Seccomp)" = 2 ]
+	[ "$(ps -o sid= -p "$guardian" | tr -d ' ')" != "$(ps -o sid= -p $$ | tr -d ' ')" ]
+	[ "$(ps -o ppid= -p "$guardian" | tr -d ' ')" != "$runner" ]
+	grep -qE '^Max core file size +0 +0 ' "/proc/$guardian/limits"
+	! grep -v ':/quod$' "/proc/$guardian/cgroup" | grep -v '^0::/$'
+	[ "$(readlink "/proc/$guardian/cwd")" = / ]
+	[ "$(readlink "/proc/$guardian/fd/0")" = /dev/null ]
+	[ -z "$(tr -d '\0' <"/proc/$guardian/environ")" ]
+	! readlink "/proc/$guardian/fd/"* | grep -E 'pipe|quod-settings|/state$'
+	jq -e ".pid == $guardian and (.helpers_cgroup | . == \"/quod\" or . == \"partly\")" "$dir/state/guardian"
+}
+
+@test "guardian: with guard kill it keeps the right to hold the one process again, and the filter limits it to that" {
+	guard -- sleep 60
+	[ "$(status_of "$guardian" CapEff)" = 0000000000080020 ]
+	[ "$(status_of "$guardian" CapBnd)" = 0000000000080020 ]
+	[ "$(status_of "$first" TracerPid)" = "$guardian" ]
+}
+
+@test "guardian: the exit status is seen by the parent, the trail and the ledger, and the helpers end" {
+	guard -- sh -c 'exit 37'
+	ends 5 "exit 37"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "exit 37" ]
+	[ "$(audit exit '"\(.cause) \(.code) \(.container) \(.engine) \(.profile)"')" = "exit 37 37 c1 test web" ]
+}
+
+@test "guardian: a signal that ends the first process is named" {
+	guard -- sh -c 'sleep 60'
+	kill -KILL "$first"
+	ends 5 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "signal 9" ]
+	[ "$(audit exit .code)" = 137 ]
+}
+
+@test "guardian: killed, the container is gone at once" {
+	guard -- sh -c 'sleep 60 & exec sleep 61'
+	wait_for 5 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
+	kill -KILL "$guardian"
+	ends 2 "signal 9"
+	wait_for 2 test -z "$(pids_of_all_groups)"
+}
+
+@test "guardian: with guard network its death leaves the container alone" {
+	guard guard=network -- sleep 60
+	kill -KILL "$guardian"
+	wait_for 5 is_gone "$guardian"
+	sleep 0.3
+	kill -0 "$first"
+	[ "$(status_of "$first" TracerPid)" = 0 ]
+	kill -KILL "$first"
+	ends 5 "signal 9"
+}
+
+@test "guardian: with guard network the end is seen, too" {
+	guard guard=network -- sh -c 'exit 3'
+	ends 5 "exit 3"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "ended" ]
+	[ "$(audit exit .cause)" = ended ]
+}
+
+@test "guardian: only SIGKILL ends it" {
+	guard -- sleep 60
+	for signal in HUP INT TERM USR1 ALRM PIPE CONT XFSZ; do
+		kill -$signal "$guardian"
+	done
+	sleep 0.2
+	kill -0 "$guardian"
+	kill -0 "$first"
+}
+
+@test "guardian: signals reach the first process as they would untraced" {
+	guard -- sh -c 'trap "echo usr1" USR1; trap "echo winch" WINCH; trap "echo term; exit 5" TERM; echo up; while :; do sleep 0.05; done'
+	wait_for 5 grep -qx up "$dir/out"
+	kill -USR1 "$first"
+	wait_for 5 grep -qx usr1 "$dir/out"
+	kill -WINCH "$first"
+	wait_for 5 grep -qx winch "$dir/out"
+	kill -TERM "$first"
+	ends 5 "exit 5"
+	grep -qx term "$dir/out"
+}
+
+@test "guardian: a stop stays a stop until SIGCONT" {
+	guard -- sh -c 'echo up; while :; do sleep 0.05; echo beat >>'"$dir"'/beats; done'
+	wait_for 5 grep -q beat "$dir/beats"
+	kill -STOP "$first"
+	wait_for 5 grep -qx 'stopped 19' "$dir/out"
+	sleep 0.2
+	before=$(wc -l <"$dir/beats")
+	sleep 0.3
+	[ "$(wc -l <"$dir/beats")" = "$before" ]
+	kill -CONT "$first"
+	wait_for 5 grep -qx continued "$dir/out"
+	wait_for 5 test "$(wc -l <"$dir/beats")" -gt "$before"
+	kill -STOP "$first"
+	wait_for 5 sh -c "[ \$(grep -cx 'stopped 19' '$dir/out') = 2 ]"
+	kill -KILL "$first"
+	ends 5 "signal 9"
+}
+
+@test "guardian: the wall budget ends the container by SIGTERM" {
+	guard wall=400 grace=5000 -- sh -c 'trap "exit 9" TERM; while :; do sleep 0.02; done'
+	timed ends 3 "exit 9"
+	[ "$took_ms" -lt 2000 ]
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "wall 400ms spent" ]
+	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 400ms spent 9" ]
+	[ "$(audit budget.spent '"\(.budget) \(.action)"')" = "wall stop" ]
+	[ "$(audit budget.warn .percent | paste -sd' ')" = "80 95" ]
+}
+
+@test "guardian: who ignores SIGTERM is killed after the grace, all of the cgroup" {
+	guard wall=200 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
+	ends 3 "signal 9"
+	wait_for 3 sh -c "! cat ${cgroups[*]/#cgroup=/} 2>/dev/null | grep -q ."
+	wait_for 5 is_gone "$guardian"
+	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 200ms spent 137" ]
+}
+
+ends_nested() {
+	guard pidns=0 wall=300 grace=200 -- sh -c 'trap "" TERM; for i in 1 2 3; do setsid sleep 60 & done; wait; sleep 60'
+	for group in "${cgroups[@]}"; do
+		mkdir "${group#cgroup=}/nested"
+		pids_of_all_groups | sort -u | tail -n 1 >"${group#cgroup=}/nested/cgroup.procs"
+	done
+	ends 3 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	for group in "${cgroups[@]}"; do
+		[ -z "$(cat "${group#cgroup=}/cgroup.procs" "${group#cgroup=}/nested/cgroup.procs")" ]
+	done
+}
+@test "guardian: without a pid namespace of its own all of the cgroup ends, nested ones too" {
+	ends_nested
+}
+
+@test "guardian: under cgroup version 2 without a pid namespace of its own all of the cgroup ends, nested ones too" {
+	use_version_2
+	ends_nested
+}
+
+@test "guardian: without a pid namespace of its own the first process's end is everybody's" {
+	guard pidns=0 -- sh -c 'setsid sleep 60 & exit 0'
+	ends 3 "exit 0"
+	wait_for 5 is_gone "$guardian"
+	[ -z "$(pids_of_all_groups)" ]
+}
+
+ends_frozen() {
+	guard wall=400 grace=200 -- sh -c 'while :; do sleep 0.05; done'
+	for group in "${cgroups[@]}"; do freeze "${group#cgroup=}"; done
+	ends 3 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "wall 400ms spent" ]
+}
+@test "guardian: a frozen container ends by its budget, too" {
+	ends_frozen
+}
+
+@test "guardian: under cgroup version 2 a frozen container ends by its budget, too" {
+	use_version_2
+	ends_frozen
+}
+
+freezes() {
+	guard wall=300 freeze=1 -- sh -c 'while :; do sleep 0.05; done'
+	frozen=
+	for group in "${cgroups[@]}"; do [ ! -e "${group#cgroup=}/freezer.state" ] && [ ! -e "${group#cgroup=}/cgroup.freeze" ] || frozen=${group#cgroup=}; done
+	wait_for 3 is_frozen "$frozen"
+	[ "$(audit budget.spent .action)" = freeze ]
+	thaw "$frozen"
+	wait_for 5 is_frozen "$frozen"
+	kill -0 "$first"
+	kill -KILL "$first"
+	thaw "$frozen"
+	ends 5 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(audit exit .cause)" = "signal 9" ]
+}
+@test "guardian: on_exhausted freeze freezes, again when it is thawed, and leaves the rest to people" {
+	freezes
+}
+
+@test "guardian: under cgroup version 2 on_exhausted freeze freezes, again when it is thawed, and leaves the rest to people" {
+	use_version_2
+	freezes
+}
+
+counts_cpu() {
+	guard cpu=600 cpus=2000 grace=100 -- sh -c '(while :; do :; done) & while :; do :; done'
+	ends 10 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "cpu 600ms spent" ]
+	spent=$(ledger cpu_us)
+	echo "spent $spent"
+	[ "$spent" -ge 600000 ] && [ "$spent" -lt 1000000 ]
+	[ "$(audit budget.spent .budget)" = cpu ]
+}
+@test "guardian: the CPU budget is the cgroup's, however many processes burn it" {
+	counts_cpu
+}
+
+@test "guardian: under cgroup version 2 the CPU budget is the cgroup's, however many processes burn it" {
+	use_version_2
+	counts_cpu
+}
+
+@test "guardian: sleeping spends no CPU" {
+	guard cpu=500 -- sleep 1
+	ends 5 "exit 0"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger cpu_us)" -lt 300000 ]
+}
+
+@test "guardian: the ledger sums two runs, and the second has what the first left" {
+	guard wall=1000 -- sleep 0.6
+	ends 5 "exit 0"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger runs)" = 1 ]
+	[ "$(ledger wall_ms)" -ge 600 ] && [ "$(ledger wall_ms)" -lt 900 ]
+	guard wall=1000 grace=100 -- sleep 60
+	timed ends 5 "signal 9"
+	[ "$took_ms" -lt 900 ]
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger runs)" = 2 ]
+	[ "$(ledger wall_ms)" -ge 1000 ] && [ "$(ledger wall_ms)" -lt 1800 ]
+}
+
+@test "guardian: a created container that hasn't started spends nothing" {
+	guard wall=500 hold=700 -- sh -c 'exit 4'
+	ends 5 "exit 4"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger wall_ms)" -lt 300 ]
+}
+
+@test "guardian: one that is killed before it has started says so" {
+	guard hold=2000 -- true
+	kill -KILL "$first"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "never started" ]
+	[ "$(ledger runs)" = 0 ]
+}
+
+@test "guardian: a fault that nobody catches ends the first process as it would untraced" {
+	guard -- "$act" fault
+	ends 5 "signal 11"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "signal 11" ]
+}
+
+@test "guardian: abort and a trap end it, too" {
+	guard -- "$act" abort
+	ends 5 "signal 11"
+	guard -- "$act" trap
+	wait_for 5 is_gone "$runner"
+	tail -n 1 "$dir/out" | grep -qE '^signal (5|9)$'
+}
+
+@test "guardian: a fault that is caught is the program's own affair" {
+	guard -- "$act" caught-fault
+	ends 5 "exit 7"
+}
+
+@test "guardian: a program that another thread executes is held as before" {
+	guard -- "$act" thread-exec sleep 60
+	wait_for 5 grep -q sleep "/proc/$first/cmdline"
+	wait_for 5 test "$(status_of "$first" TracerPid)" = "$guardian"
+	kill -KILL "$guardian"
+	ends 2 "signal 9"
+}
+
+@test "guardian: nor does a thread that asks not to be traced get away" {
+	guard -- "$act" untraced-exec sleep 60
+	wait_for 5 grep -q sleep "/proc/$first/cmdline"
+	wait_for 5 test "$(status_of "$first" TracerPid)" = "$guardian"
+	kill -KILL "$guardian"
+	ends 2 "signal 9"
+}
+
+@test "guardian: a first process whose main thread ends alone is ended" {
+	guard -- "$act" main-ends
+	ends 15 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[[ $(ledger ended) == "killed: main thread ended alone"* ]]
+}
+
+@test "guardian: a flood of signals comes through, and does not use up the guardian" {
+	guard -- "$act" signals 20000
+	ends 20 "exit 0"
+}
+
+@test "guardian: a set-user-id program gets its rights under the leash" {
+	cp /usr/bin/id /usr/bin/id-as-user
+	chown 1000 /usr/bin/id-as-user
+	chmod 4755 /usr/bin/id-as-user
+	guard -- /usr/bin/setpriv --reuid 2000 --clear-groups /usr/bin/id-as-user -u
+	ends 5 "exit 0"
+	grep -qx 1000 "$dir/out"
+}
+
+@test "guardian: a hook that has entered the container's network does not leave the helpers there" {
+	guard netns=1 -- sleep 60
+	[ "$(readlink "/proc/$guardian/ns/net")" = "$(readlink /proc/$$/ns/net)" ]
+	[ "$(readlink "/proc/$guardian/ns/net")" != "$(readlink "/proc/$first/ns/net")" ]
+}
+
+@test "guardian: what it can't promise it refuses, in words" {
+	cgroups=()
+	guard cpu=1000 -- true
+	grep -q 'refused: the container has no cgroup of its own that counts CPU time' "$dir/out"
+	guard pidns=0 -- true
+	grep -q 'refused: .*nothing can end all of it' "$dir/out"
+	guard wall=1000 freeze=1 -- true
+	grep -q 'refused: the container has no freezer' "$dir/out"
+	guard key=../x -- true
+	grep -q "refused: ledger: '../x' is no key" "$dir/out"
+}
+
+@test "guardian: the engine's own cgroup is never taken for the container's" {
+	for group in "${cgroups[@]}"; do echo $$ >"${group#cgroup=}/cgroup.procs"; done
+	guard pidns=0 -- true
+	for group in "${cgroups[@]}"; do
+		parent=$(dirname "${group#cgroup=}")
+		echo $$ >"$parent/cgroup.procs"
+	done
+	grep -q 'refused: .*nothing can end all of it' "$dir/out"
+}
+
+@test "guardian: a program that isn't there, or that is started by hand, is refused in words" {
+	guard program=/nonexistent -- true
+	grep -q 'refused: /nonexistent: No such file' "$dir/out"
+	run "$builddir/quod-warden"
+	[ "$status" = 2 ]
+	[[ $output == *"is started by quod's hook"* ]]
+}
+
+@test "guardian: an audit trail that is full does not stop the budgets" {
+	mkdir -p "$dir/log"
+	mount -t tmpfs -o size=4k,mode=700 full "$dir/log"
+	head -c 8192 /dev/zero >"$dir/log/fill" 2>/dev/null || :
+	guard wall=300 grace=100 -- sleep 60
+	ends 5 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	umount "$dir/log"
+	[ "$(ledger ended)" = "wall 300ms spent" ]
+}
