@@ -256,6 +256,26 @@ static int64_t updated_at(int dir_fd, const char *name)
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) ? INT64_MAX : (int64_t)st.st_mtime;
 }
 
+int ledger_each(const char *dir, int (*visit)(const char *key, const struct ledger *ledger, void *data), void *data,
+		struct err *err)
+{
+	DIR *listing = opendir(dir);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!listing)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "%s", dir);
+	while (!r && (entry = readdir(listing))) {
+		struct err none = ERR_INIT;
+		struct ledger ledger;
+
+		if (is_key(entry->d_name) && !read_at(dirfd(listing), entry->d_name, &ledger, &none))
+			r = visit(entry->d_name, &ledger, data);
+	}
+	closedir(listing);
+	return r;
+}
+
 int ledger_prune(const char *dir, uint64_t keep_ms, struct err *err)
 {
 	struct err found = ERR_INIT;

@@ -30,6 +30,11 @@ int ledger_write(const char *dir, const char *key, const struct ledger *ledger, 
  * what was spent since the last call, and the texts as they shall stand. *ledger is the sum. */
 int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err);
 
+/* Calls visit(key, ledger, data) for each ledger that can be read until it returns non-zero; returns that. An absent directory
+ * has none. */
+int ledger_each(const char *dir, int (*visit)(const char *key, const struct ledger *ledger, void *data), void *data,
+		struct err *err);
+
 /* Removes ledgers not updated for keep_ms; returns how many. */
 int ledger_prune(const char *dir, uint64_t keep_ms, struct err *err);
 
