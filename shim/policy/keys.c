@@ -213,14 +213,19 @@ static int read_section(const struct reader *reader, const struct spot *section,
 	return 0;
 }
 
+/* The version first: a file of another one may well have keys that this one doesn't know. */
 int keys_read(const struct reader *reader, const struct json *root)
 {
-	struct spot spot = { .value = root };
-	int r = read_section(reader, &spot, "");
+	struct spot spot = { .value = root }, version;
 
-	if (!r && !json_get(root, "version"))
-		r = spot_fail(reader, &spot, "the key 'version' is missing (\"version\": 1)");
-	return r;
+	if (spot_is(reader, &spot, JSON_OBJECT) < 0)
+		return -EINVAL;
+	version = spot_named(&spot, "version");
+	if (!version.value)
+		return spot_fail(reader, &spot, "the key 'version' is missing (\"version\": 1)");
+	if (read_version(reader, NULL, &version) < 0)
+		return -EINVAL;
+	return read_section(reader, &spot, "");
 }
 
 static struct json *print_quantity(struct json_tree *tree, const struct key *key, uint64_t value)

@@ -193,6 +193,7 @@ static const struct bad bad_files[] = {
 	{ "{}", "x.json:1: the key 'version' is missing" },
 	{ "[]", "x.json:1: must be an object, not an array" },
 	{ "{ \"version\": 2 }", "/version: this quod knows version 1 only" },
+	{ "{ \"news\": 1, \"version\": 3 }", "/version: this quod knows version 1 only" },
 	{ "{ \"version\": \"1\" }", "/version: this quod knows version 1 only" },
 	{ "{ \"version\": 1,\n\"mounts\": { \"alow\": [] } }", "x.json:2: /mounts/alow: unknown key 'alow': the nearest known one is 'allow'" },
 	{ "{ \"version\": 1, \"memory\": \"1G\" }", "/memory: unknown key 'memory' here: did you mean 'resources.memory'?" },
