@@ -36,3 +36,34 @@ tags_between() {
 @test "man: every page is installed, and every installed page is there" {
 	same "$(ls man/*.[1-8])" "$(grep -oE '\bman/[a-z.-]+\.[1-8]\b' Makefile.am)"
 }
+
+# keys_of FILE: the first word of each row of a table of keys.
+keys_of() {
+	grep -oE '^	\{ "[^"]+", (KEY_|\.kind)' "$1" | cut -d'"' -f2
+}
+
+@test "man: quod-profile(5) has every key of a profile" {
+	same "$(keys_of shim/policy/profile-keys.c)" "$(tags_between man/quod-profile.5 '.SH "OF THE FILE"' '.SH ENTRIES')"
+}
+
+@test "man: quod.json(5) has every key of the host configuration" {
+	same "$(keys_of shim/policy/config.c)" "$(tags_between man/quod.json.5 '.SH KEYS' '.SH EXAMPLES')"
+}
+
+@test "man: quod-profile(5) gives the defaults that a profile without a word has" {
+	local key default
+	echo '{ "version": 1 }' >"$BATS_TEST_TMPDIR/empty.json"
+	"$builddir/quodctl" profile show --resolved --profiles "$BATS_TEST_TMPDIR" empty >"$BATS_TEST_TMPDIR/resolved"
+	# "Default X." and "Default\n.BR X ." behind a key's tag; lists are said in words where there are none
+	awk '/^\.TP/ { tag = 1; next } tag { key = $2; tag = 0 }
+		/^Default$/ { getline; sub(/^\.BR? /, ""); sub(/ \.$/, ""); print key, $0; next }
+		/^Default [^:]/ { sub(/^Default /, ""); sub(/\.$/, ""); print key, $0 }' man/quod-profile.5 |
+		sed 's/\\(dq/"/g; s/^\([a-z_.]*\) "\([[{].*\)"$/\1 \2/' >"$BATS_TEST_TMPDIR/defaults"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/defaults")" -ge 25 ]
+	while read -r key default; do
+		[ "$key" != budgets.on_exhausted ] || default='"stop"' # as it is printed; the page gives its long form
+		jq -e --argjson wanted "$default" --arg key "$key" \
+			'getpath($key / ".") as $got | $got == $wanted or error("\($key) is \($got)")' "$BATS_TEST_TMPDIR/resolved" ||
+			{ echo "quod-profile(5) says: $key $default"; return 1; }
+	done <"$BATS_TEST_TMPDIR/defaults"
+}

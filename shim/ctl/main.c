@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quodctl, the operator's tool: a table of commands, each a query of the rooms below. Nothing here changes a container;
+ * everything that is printed for people is escaped. Exit status: 0 yes, 1 no, 2 usage or failure.
+ */
+#include "shim/ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+
+struct command {
+	const char *name;
+	int (*main)(struct ctl *ctl);
+	const char *usage;
+};
+
+static const struct command commands[] = {
+	{ "profile", profile_main, "profile list | show NAME [--resolved] | check FILE... | diff A B" },
+	{ "explain", explain_main, "explain [--profile NAME] BUNDLE|CONTAINER" },
+	{ "ps", ps_main, "ps [--ended]" },
+	{ "verify", verify_main, "verify CONTAINER|--all" },
+};
+
+static const char options_usage[] = "options: --json, --config FILE, --profiles DIR, --help, --version\n";
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_usage(FILE *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "%s quodctl %s\n", i ? "      " : "usage:", commands[i].usage);
+	fputs(options_usage, to);
+}
+
+static void put_failure(const char *format, va_list args)
+{
+	cleanup_buf struct buf buf = BUF_INIT;
+	cleanup_free char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0)
+		text = alloc_copy("out of memory");
+	buf_put_plain(&buf, text);
+	fprintf(stderr, "quodctl: %s\n", buf.data ? buf.data : "");
+}
+
+int ctl_fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_failure(format, args);
+	va_end(args);
+	return CTL_FAILED;
+}
+
+int ctl_fail_usage(const struct ctl *ctl, const char *format, ...)
+{
+	const struct command *command = ctl->argc ? command_find(ctl->argv[0]) : NULL;
+	va_list args;
+
+	va_start(args, format);
+	put_failure(format, args);
+	va_end(args);
+	if (command)
+		fprintf(stderr, "usage: quodctl %s\n", command->usage);
+	else
+		print_usage(stderr);
+	return CTL_FAILED;
+}
+
+void ctl_print_json(const struct json *root)
+{
+	cleanup_buf struct buf buf = BUF_INIT;
+
+	json_print(&buf, root, 2);
+	printf("%s\n", buf.data);
+}
+
+void ctl_put(const char *text)
+{
+	cleanup_buf struct buf buf = BUF_INIT;
+
+	buf_put_plain(&buf, text);
+	fputs(buf.data ? buf.data : "", stdout);
+}
+
+/* A place to read from instead of the installed ones, for checks before installing: DIR/NAME.json, DIR/groups/NAME.json.
+ * Who may change it is not asked. */
+static void use_profiles(struct ctl *ctl, const char *dir, char **groups)
+{
+	free(*groups);
+	*groups = alloc_printf("%s/groups", dir);
+	ctl->paths = (struct profile_paths){ .profile_dirs = { dir }, .group_dirs = { *groups }, .skip_owner_check = true };
+}
+
+/* "--name VALUE" or "--name=VALUE" at argv[*i]: the value, or NULL when it is another word. */
+static const char *option_value(char **argv, int *i, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0)
+		return NULL;
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	return argv[*i][len] || !argv[*i + 1] ? NULL : argv[++*i];
+}
+
+/* Takes quodctl's own options out of argv; what is left are the command's words. "--" ends them. */
+static void take_options(struct ctl *ctl, char **argv, char **groups)
+{
+	int i, kept = 0;
+
+	for (i = 0; argv[i] && strcmp(argv[i], "--"); i++) {
+		const char *value;
+
+		if (!strcmp(argv[i], "--json"))
+			ctl->json = true;
+		else if ((value = option_value(argv, &i, "--config")))
+			ctl->config_file = value;
+		else if ((value = option_value(argv, &i, "--profiles")))
+			use_profiles(ctl, value, groups);
+		else
+			argv[kept++] = argv[i];
+	}
+	for (i += argv[i] != NULL; argv[i]; i++)
+		argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	ctl->argc = kept;
+	ctl->argv = argv;
+}
+
+static int dispatch(struct ctl *ctl)
+{
+	const struct command *command;
+
+	if (!ctl->argc)
+		return ctl_fail_usage(ctl, "a command is missing");
+	if (!strcmp(ctl->argv[0], "--help") || !strcmp(ctl->argv[0], "-h") || !strcmp(ctl->argv[0], "help")) {
+		print_usage(stdout);
+		return CTL_YES;
+	}
+	if (!strcmp(ctl->argv[0], "--version")) {
+		puts("quodctl " QUOD_VERSION);
+		return CTL_YES;
+	}
+	command = command_find(ctl->argv[0]);
+	if (!command)
+		return ctl_fail_usage(ctl, "there is no command '%s'", ctl->argv[0]);
+	if (ctl->argc == 2 && (!strcmp(ctl->argv[1], "--help") || !strcmp(ctl->argv[1], "-h"))) {
+		printf("usage: quodctl %s\n%s", command->usage, options_usage);
+		return CTL_YES;
+	}
+	return command->main(ctl);
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_free char *groups = NULL;
+	struct ctl ctl = {
+		.paths = { .profile_dirs = { QUOD_SYSCONFDIR "/profiles", QUOD_DATADIR "/profiles" },
+			   .group_dirs = { QUOD_SYSCONFDIR "/groups", QUOD_DATADIR "/groups" } },
+	};
+	int status;
+
+	state_places_init(&ctl.places);
+	take_options(&ctl, argv + (argc > 0), &groups);
+	status = dispatch(&ctl);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return ctl_fail("the answer could not be written");
+	return status;
+}

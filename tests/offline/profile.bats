@@ -1,0 +1,236 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# quodctl profile: what the shipped profiles are worth, what a bad file is told, what two profiles differ in.
+# shellcheck disable=SC2154 # builddir and srcdir come from tests/run; status and output from run
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	mkdir -p groups
+	shipped=$srcdir/profiles
+}
+
+quodctl() {
+	"$builddir/quodctl" "$@"
+}
+
+# profile NAME <<TEXT: a profile below this test's own directory.
+profile() {
+	cat >"$1.json"
+}
+
+# says STATUS LINE: the last run ended so and said LINE, with what comes before the file's name taken off.
+says() {
+	[ "$status" = "$1" ] || { echo "status $status: $output"; return 1; }
+	[[ $output == *"$2"* ]] || { echo "got: $output"; return 1; }
+}
+
+# refuses TEXT LINE: `profile check` of a file with that text gives one line, LINE, and the answer no.
+refuses() {
+	printf '%s\n' "$1" | profile bad
+	run quodctl profile check --profiles . bad.json
+	says 1 "$2"
+	[ "${#lines[@]}" = 1 ] || { echo "more than one line: $output"; return 1; }
+}
+
+@test "profile: what is shipped is good" {
+	run quodctl profile check --profiles "$shipped" "$shipped"/*.json
+	says 0 'balanced.json: ok'
+	[ "${#lines[@]}" = "$(find "$shipped" -maxdepth 1 -name '*.json' | wc -l)" ]
+}
+
+@test "profile: locked has no network, no capability and is not for root" {
+	run quodctl profile show --profiles "$shipped" --resolved locked
+	[ "$status" = 0 ]
+	jq -e '.egress.allow == [] and .process.capabilities == [] and .process.root == false and .rootfs.readonly and
+		.mounts.volumes == false and .budgets.egress == "0" and .resources.memory == "1G"' <<<"$output"
+}
+
+@test "profile: balanced is as documented" {
+	run quodctl profile show --profiles "$shipped" --resolved balanced
+	[ "$status" = 0 ]
+	jq -e '.process.capabilities == ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"]
+		and .rootfs.tmpfs == {"/tmp": "1G", "/var/tmp": "1G", "/var/cache": "1G", "/run": "64M", "$HOME": "1G"}
+		and .resources.cpus == 2 and .resources.memory == "4G" and .resources.pids == 512
+		and .budgets.wall == "8h" and .budgets.cpu == "4h" and .budgets.egress == "2G"' <<<"$output"
+}
+
+@test "profile: locked allows nothing that balanced doesn't, balanced nothing that agent doesn't" {
+	run quodctl profile diff --profiles "$shipped" balanced locked
+	says 0 "B allows nothing that A doesn't."
+	run quodctl profile diff --profiles "$shipped" agent balanced
+	says 0 "B allows nothing that A doesn't."
+	run quodctl profile diff --profiles "$shipped" balanced agent
+	says 1 'B allows more:'
+}
+
+@test "profile: list shows names and descriptions" {
+	run quodctl profile list --profiles "$shipped"
+	says 0 'No network, no capabilities'
+	run quodctl --json profile list --profiles "$shipped"
+	[ "$status" = 0 ]
+	jq -e 'map(.name) == ["agent", "balanced", "locked"] and all(.[]; .description != null and .error == null)' <<<"$output"
+}
+
+@test "profile: list names a profile that doesn't load" {
+	profile good <<<'{ "version": 1 }'
+	profile bad <<<'{ "version": 1, "gard": "kill" }'
+	run quodctl profile list --profiles .
+	says 1 "the nearest known one is 'guard'"
+}
+
+@test "profile: show gives the document, and with its parents applied" {
+	profile parent <<<'{ "version": 1, "resources": { "pids": 77 } }'
+	profile child <<<'{ "version": 1, "extends": "parent", "resources": { "memory": "2G" } } // a comment'
+	run quodctl profile show child --profiles=.
+	says 0 '"extends": "parent"'
+	[[ $output != *pids* ]]
+	run quodctl profile show child --resolved --profiles .
+	[ "$status" = 0 ]
+	jq -e '.resources.pids == 77 and .resources.memory == "2G" and (has("extends") | not)' <<<"$output"
+}
+
+@test "profile: what is resolved is good as a file and resolves to itself" {
+	quodctl profile show --resolved --profiles "$shipped" agent >again.json
+	run quodctl profile check again.json
+	says 0 'again.json: ok'
+	quodctl profile show --resolved --profiles . again | diff again.json -
+}
+
+@test "profile: check says file, line and pointer" {
+	run quodctl profile check nowhere.json
+	says 1 'nowhere.json: No such file or directory'
+	printf '{ "version": 1,\n\n"mounts": { "allow": [\n{ "source": "/a", "destination": "b" } ] } }\n' | profile bad
+	run quodctl profile check bad.json
+	says 1 "/bad.json:4: /mounts/allow/0/destination: 'b' is not an absolute path"
+}
+
+@test "profile: an unknown key is told its nearest" {
+	refuses '{ "version": 1, "egress": { "alow": [] } }' "/egress/alow: unknown key 'alow': the nearest known one is 'allow'"
+	refuses '{ "version": 1, "pids": 5 }' "/pids: unknown key 'pids' here: did you mean 'resources.pids'?"
+}
+
+@test "profile: a key that stands twice is refused" {
+	refuses '{ "version": 1, "guard": "kill", "guard": "network" }' "the key 'guard' stands twice"
+	refuses '{ "version": 1, "guard": "kill", "GUARD": "network" }' 'differ only in case'
+}
+
+@test "profile: a wrong type, word or range is refused with what would be right" {
+	refuses '{ "version": 1, "rootfs": { "readonly": 1 } }' '/rootfs/readonly: must be true or false'
+	refuses '{ "version": 1, "guard": "none" }' "'none' is none of \"kill\", \"network\""
+	refuses '{ "version": 1, "resources": { "memory": "12" } }' '/resources/memory: must be from 1M to 1024T, or "unlimited"'
+	refuses '{ "version": 1, "budgets": { "wall": "8 hours" } }' '/budgets/wall: must be a time like "90s"'
+}
+
+@test "profile: what is no profile is refused" {
+	refuses '' 'bad.json:'
+	refuses '{}' "the key 'version' is missing"
+	refuses '{ "version": 2 }' 'this quod knows version 1 only'
+	refuses '{ "version": 1 } {}' 'bad.json:1'
+}
+
+@test "profile: parents that aren't there, come back or go too deep are refused" {
+	refuses '{ "version": 1, "extends": "nobody" }' "/extends: there is no profile 'nobody' (looked in .)"
+	refuses '{ "version": 1, "extends": "bad" }' "its chain of 'extends' comes back to"
+}
+
+@test "profile: a group's entries take its place, and one that isn't there is refused" {
+	echo '{ "version": 1, "hosts": ["10.1.0.1:443", "10.1.0.2:443"] }' >groups/mirror.json
+	profile web <<<'{ "version": 1, "egress": { "allow": ["@mirror"] } }'
+	run quodctl profile show web --resolved --profiles .
+	[ "$status" = 0 ]
+	jq -e '.egress.allow == ["10.1.0.1:443", "10.1.0.2:443"]' <<<"$output"
+	refuses '{ "version": 1, "egress": { "allow": ["@miror"] } }' "/egress/allow/0: there is no group '@miror'"
+}
+
+@test "profile: an entry that can never take effect is refused" {
+	refuses '{ "version": 1, "egress": { "allow": ["10.1.0.0/16:443"], "deny": ["10.0.0.0/8:*"] } }' 'can never take effect'
+	refuses '{ "version": 1, "egress": { "allow": ["169.254.0.0/16:80"] } }' 'can never take effect'
+}
+
+@test "profile: each key that this version can't hold is refused where it would matter" {
+	local each key
+	while IFS='|' read -r key each; do
+		refuses "{ \"version\": 1, $each }" "$key: "
+		[[ $output == *'not enforced by this version'* ]]
+	done <<-'EOT'
+		egress.allow|"egress": { "allow": ["a.example"] }
+		egress.deny|"egress": { "deny": ["**.a.example"] }
+		egress.deny|"egress": { "deny": [{ "of": "10.0.0.0/8:*", "except": ["10.1.0.0/16:443"] }, "b.example"] }
+		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
+		egress.via|"egress": { "via": "10.0.0.7:3128" }
+		egress.dns.upstream|"egress": { "dns": { "upstream": ["10.0.0.53"] } }
+		egress.mode|"egress": { "mode": "observe" }
+		ingress.allow|"ingress": { "allow": ["8080@node"] }
+		mounts.volumes|"mounts": { "volumes": "tmpfs" }
+		mounts.protect|"mounts": { "protect": [".git"], "allow": [{ "source": "/a", "destination": "/a", "readonly": false }] }
+		budgets.scope|"budgets": { "scope": "pod" }
+		budgets.reset|"budgets": { "reset": "24h" }
+		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
+		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
+	EOT
+}
+
+@test "profile: what can't matter is no reason to refuse" {
+	profile fine <<-'EOT'
+		{ "version": 1, "mounts": { "protect": [".git/hooks"], "allow": [{ "source": "/a", "destination": "/a" }] },
+		  "egress": { "allow": ["@public:443", "10.0.0.0/8:5432", "169.254.169.254:80"], "deny": ["10.9.0.0/16:*"] },
+		  "audit": { "record": ["refusals", "exec", "dns"] } }
+	EOT
+	run quodctl profile check fine.json
+	says 0 'fine.json: ok'
+}
+
+@test "profile: diff says key by key what B allows" {
+	profile a <<<'{ "version": 1, "egress": { "allow": ["10.0.0.0/8:443"], "deny": ["10.9.0.0/16:*"] }, "seccomp": { "deny": ["io_uring_*"] } }'
+	profile b <<<'{ "version": 1, "egress": { "allow": ["10.1.0.0/16:443"] }, "seccomp": { "deny": ["io_uring_setup"] },
+		"resources": { "pids": "unlimited", "memory": "256M" }, "process": { "rlimits": { "nproc": 5 } } }'
+	run quodctl profile diff --json --profiles . a b
+	[ "$status" = 1 ]
+	jq -e '(.more | map(.key)) == ["seccomp.deny", "resources.pids", "egress.deny"] and
+		(.less | map(.key)) == ["process.rlimits.nproc", "resources.memory", "egress.allow"] and .other == []' <<<"$output"
+	run quodctl profile diff --profiles . a a.json
+	says 0 "B allows nothing that A doesn't."
+}
+
+@test "profile: diff takes values without an order for more" {
+	profile a <<<'{ "version": 1, "runtime": ["crun"] }'
+	profile b <<<'{ "version": 1, "runtime": ["runc"] }'
+	run quodctl profile diff --profiles . a b
+	says 1 'neither is stricter'
+}
+
+@test "profile: check answers in JSON" {
+	profile good <<<'{ "version": 1 }'
+	profile bad <<<'{ "version": 1, "x": 1 }'
+	run quodctl profile check --json good.json bad.json
+	[ "$status" = 1 ]
+	jq -e '.[0].ok and (.[1].ok | not) and (.[1].errors | length) == 1' <<<"$output"
+}
+
+@test "profile: terminal escapes in a file are not handed to the terminal" {
+	profile bad <<<'{ "version": 1, "\u001b[2Jx\u202e": 1 }'
+	run quodctl profile check bad.json
+	[ "$status" = 1 ]
+	[[ $output != *$'\033'* && $output != *$'\u202e'* ]]
+	[[ $output == *'\x1b[2Jx\u202e'* ]]
+}
+
+@test "profile: check looks at a file whoever may change it" {
+	profile loose <<<'{ "version": 1 }'
+	chmod 666 loose.json
+	run quodctl profile check loose.json
+	says 0 'loose.json: ok'
+}
+
+@test "profile: a word that is missing or unknown is a usage error, not an answer" {
+	for words in '' 'profile' 'profile lst' 'profile show' 'profile check' 'profile diff locked' 'profile show a b' \
+		'profile show --resolvd a' 'nonsense' 'profile list --profiles'; do
+		# shellcheck disable=SC2086 # words are words
+		run quodctl $words
+		says 2 'quodctl profile list | show'
+	done
+	run quodctl profile show nobody --profiles .
+	says 2 "there is no profile 'nobody'"
+	run quodctl --help
+	says 0 'quodctl profile list | show'
+}
