@@ -53,6 +53,9 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		json_set(tree, root, texts[i][0], json_make_string(tree, texts[i][1] ? texts[i][1] : ""));
+	/* the runtime deletes it itself when it ends: no delete will come */
+	json_set(tree, root, "is_run", json_make_bool(tree, shim->line.command == OCI_RUN && !oci_cmdline_has(&shim->line, "detach") &&
+								     !oci_cmdline_has(&shim->line, "keep")));
 	json_set(tree, root, "created_s", json_make_int(tree, time(NULL)));
 	json_set(tree, root, "profile_json", profile_to_json(parts->profile, tree));
 	json_set(tree, root, "plan", plan_to_json(tree, parts->plan));

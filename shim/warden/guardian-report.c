@@ -165,3 +165,19 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 		   (int)guardian->gate_pid, own_cgroup(), (long long)time(NULL));
 	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
 }
+
+/* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */
+void guardian_remove_state(const char *dir)
+{
+	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian" };
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(dir_fd, names[i], 0);
+	unlinkat(dir_fd, "bundle", AT_REMOVEDIR);
+	unlinkat(dir_fd, "mounts", AT_REMOVEDIR);
+	close(dir_fd);
+	unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);
+}

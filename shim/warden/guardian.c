@@ -326,5 +326,7 @@ int guardian_main(const struct warden_settings *settings, char *title)
 		guardian_start_run(&guardian, now_ms);
 	run(&guardian);
 	guardian_report_end(&guardian);
+	if (settings->remove_dir[0])
+		guardian_remove_state(settings->remove_dir);
 	return 0;
 }

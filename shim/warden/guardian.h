@@ -83,6 +83,7 @@ void guardian_audit(struct guardian *guardian, const char *event, const char *me
 int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err);
 void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
 void guardian_report_end(struct guardian *guardian);
+void guardian_remove_state(const char *dir);
 int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err);
 
 #endif

@@ -31,7 +31,10 @@ around() {
 
 @test "box: what is written below /usr, /etc, /var and /run vanishes" {
 	"$box" sh -c 'for d in /usr /etc /var /run /var/lib/docker; do echo x >$d/quod-was-here; done'
-	[ ! -e /usr/quod-was-here ] && [ ! -e /etc/quod-was-here ] && [ ! -e /var/quod-was-here ] && [ ! -e /run/quod-was-here ]
+	[ ! -e /usr/quod-was-here ]
+	[ ! -e /etc/quod-was-here ]
+	[ ! -e /var/quod-was-here ]
+	[ ! -e /run/quod-was-here ]
 }
 
 @test "box: the tree under test is seen where it lies" {
@@ -78,7 +81,8 @@ around() {
 	docker_load_busybox
 	run docker run --rm --runtime bare quod.test/busybox:1 sh -c 'ip -o addr show dev eth0 | grep -c inet'
 	echo "$output"
-	[ "$status" = 0 ] && [ "$output" -ge 2 ]
+	[ "$status" = 0 ]
+	[ "$output" -ge 2 ]
 	run docker run --rm --runtime bare-crun --network none -m 64m quod.test/busybox:1 echo by crun
 	[ "$output" = "by crun" ]
 	box_stop_engines

@@ -29,16 +29,30 @@ run_in() { # COMMAND-TEXT: as the container's command
 	edit_bundle "$bundle" ".process.args = [\"sh\", \"-c\", $(jq -n --arg c "$1" '$c')]"
 }
 
-nothing_left() {
-	[ -z "$(ls -A /run/quod/containers 2>/dev/null)" ]
-	! grep -q /run/quod/containers /proc/self/mountinfo
-	[ -z "$(ls -A /run/runc /run/crun 2>/dev/null | grep -v ':$' | tr -d '\n')" ]
+left() { # what a container leaves while it is there
+	ls -A /run/quod/containers /run/runc /run/crun 2>/dev/null | grep -v ':$' | grep .
+	grep /run/quod/containers /proc/self/mountinfo
+	pgrep -x quod-guardian
+	pgrep -x quod-gate
+	find /sys/fs/cgroup -type d -name c1
 }
 
-both_runtimes() { # sets $runtime for each and calls the function
+is_clean() {
+	local found
+	found=$(left)
+	[ -z "$found" ] || { echo "left: $found"; return 1; }
+}
+
+nothing_left() {
+	wait_for 5 is_clean
+}
+
+# Each of the functions that it calls fails the test by itself: none may stand behind && or || or it could not.
+both_runtimes() {
 	local runtime
 	for runtime in runc crun; do
-		"$@" || { echo "under $runtime"; return 1; }
+		echo "under $runtime"
+		"$@"
 	done
 }
 
@@ -46,7 +60,8 @@ runs() {
 	run_in 'echo hello from $(id -u)'
 	run quod --profile balanced --runtime "$runtime" run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 0 ] && [ "$output" = "hello from 0" ]
+	[ "$status" = 0 ]
+	[ "$output" = "hello from 0" ]
 	nothing_left
 }
 @test "create: a plain bundle runs under runc and crun, and nothing is left" {
@@ -79,8 +94,9 @@ passes_status() {
 		| .linux.namespaces |= map(select(.type != "network" and .type != "pid"))'
 	run quod run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ]
-	[[ $output == *"host path /etc"* && $output == *"host network (namespaces.private)"* && $output == *"host pid (namespaces.private)"* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *"host path /etc"* && $output == *"host network (namespaces.private)"* && $output == *"host processes (namespaces.private)"* ]]
 }
 
 @test "create: mounts.host strip takes the host path away and runs" {
@@ -88,13 +104,15 @@ passes_status() {
 	run_in '[ ! -e /mnt/shadow ] && echo clean'
 	run quod-strip run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 0 ] && [ "$output" = clean ]
+	[ "$status" = 0 ]
+	[ "$output" = clean ]
 }
 
 allowed_workspace() {
 	run quod-work --runtime "$runtime" run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 0 ] && [ "$output" = "$(printf 'source\nread-only')" ]
+	[ "$status" = 0 ]
+	[ "$output" = "$(printf 'source\nread-only')" ]
 	nothing_left
 }
 @test "create: mounts.allow admits a workspace, read-only where it says so" {
@@ -149,7 +167,8 @@ bounded() {
 	edit_bundle "$bundle" '.root.readonly = false'
 	run_in 'touch /x && echo writable'
 	run quod-open run --bundle "$bundle" c1
-	[ "$status" = 0 ] && [ "$output" = writable ]
+	[ "$status" = 0 ]
+	[ "$output" = writable ]
 }
 
 @test "create: the engine's bundle is left as it was" {
@@ -194,7 +213,10 @@ stopped() { [ "$(quod --runtime "$runtime" state c1 | jq -r .status)" = stopped 
 refuses() { # PART OF THE TEXT
 	run quod --log "$BATS_TEST_TMPDIR/log" --log-format json run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == "quod: "*"$1"* ]] && nothing_left
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == "quod: "*"$1"* ]]
+	nothing_left
 	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/log" | jq -r .msg)" = "${output#quod: }" ]
 }
 
@@ -225,28 +247,37 @@ refuses() { # PART OF THE TEXT
 
 @test "create: an unknown profile, an unknown key, a profile that others can write: one clear line" {
 	run quod --profile nosuch run --bundle "$bundle" c1
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == *nosuch* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *nosuch* ]]
 	write_profile typo <<<'{ "version": 1, "egress": { "alow": [] } }'
 	run quod-typo run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == */etc/quod/profiles/typo.json:*"/egress/alow"*allow* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == */etc/quod/profiles/typo.json:*"/egress/alow"*allow* ]]
 	write_profile loose <<<'{ "version": 1 }'
 	chmod 666 /etc/quod/profiles/loose.json
 	run quod-loose run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == *"can be written by everyone"* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *"can be written by everyone"* ]]
 	nothing_left
 }
 
 @test "create: no runtime, or one that others can write, is one clear line" {
 	run quod --runtime /nosuch run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
 	cp /usr/sbin/runc /opt/evil-runc
 	chmod 777 /opt/evil-runc
 	run quod --runtime /opt/evil-runc run --bundle "$bundle" c1
 	echo "$output"
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == *evil-runc* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *evil-runc* ]]
 	nothing_left
 }
 
@@ -257,14 +288,17 @@ refuses() { # PART OF THE TEXT
 	run quod run --bundle "$bundle" c1
 	echo "$output"
 	umount /run/quod
-	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == *"No space left"* ]]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *"No space left"* ]]
 	mkdir -p /var/log/quod
 	mount -t tmpfs -o size=4k,mode=700 full /var/log/quod
 	head -c 4096 /dev/zero >/var/log/quod/fill 2>/dev/null || :
 	run quod run --bundle "$bundle" c1
 	echo "$output"
 	umount /var/log/quod
-	[ "$status" = 1 ] && [[ $output == *audit* ]]
+	[ "$status" = 1 ]
+	[[ $output == *audit* ]]
 	nothing_left
 }
 
@@ -286,7 +320,8 @@ refuses() { # PART OF THE TEXT
 	quod create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&-
 	run quod create --bundle "$bundle" c2
 	echo "$output"
-	[ "$status" = 1 ] && [[ $output == *"containers.max"* ]]
+	[ "$status" = 1 ]
+	[[ $output == *"containers.max"* ]]
 	quod delete --force c1
 	run_in true
 	quod run --bundle "$bundle" c1
@@ -294,5 +329,6 @@ refuses() { # PART OF THE TEXT
 	run quod run --bundle "$bundle" c1
 	rm /etc/quod/quod.json
 	echo "$output"
-	[ "$status" = 1 ] && [[ $output == *"creates_per_minute"* ]]
+	[ "$status" = 1 ]
+	[[ $output == *"creates_per_minute"* ]]
 }

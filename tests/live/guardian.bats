@@ -314,7 +314,8 @@ counts_cpu() {
 	[ "$(ledger ended)" = "cpu 600ms spent" ]
 	spent=$(ledger cpu_us)
 	echo "spent $spent"
-	[ "$spent" -ge 600000 ] && [ "$spent" -lt 1000000 ]
+	[ "$spent" -ge 600000 ]
+	[ "$spent" -lt 1000000 ]
 	[ "$(audit budget.spent .budget)" = cpu ]
 }
 @test "guardian: the CPU budget is the cgroup's, however many processes burn it" {
@@ -338,13 +339,15 @@ counts_cpu() {
 	ends 5 "exit 0"
 	wait_for 5 is_gone "$guardian"
 	[ "$(ledger runs)" = 1 ]
-	[ "$(ledger wall_ms)" -ge 600 ] && [ "$(ledger wall_ms)" -lt 900 ]
+	[ "$(ledger wall_ms)" -ge 600 ]
+	[ "$(ledger wall_ms)" -lt 900 ]
 	guard wall=1000 grace=100 -- sleep 60
 	timed ends 5 "signal 9"
 	[ "$took_ms" -lt 900 ]
 	wait_for 5 is_gone "$guardian"
 	[ "$(ledger runs)" = 2 ]
-	[ "$(ledger wall_ms)" -ge 1000 ] && [ "$(ledger wall_ms)" -lt 1800 ]
+	[ "$(ledger wall_ms)" -ge 1000 ]
+	[ "$(ledger wall_ms)" -lt 1800 ]
 }
 
 @test "guardian: a created container that hasn't started spends nothing" {
