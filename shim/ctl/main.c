@@ -41,7 +41,7 @@ static void print_usage(FILE *to)
 	fputs(options_usage, to);
 }
 
-static void put_failure(const char *format, va_list args)
+static void __attribute__((format(printf, 1, 0))) put_failure(const char *format, va_list args)
 {
 	cleanup_buf struct buf buf = BUF_INIT;
 	cleanup_free char *text = NULL;
