@@ -76,7 +76,7 @@ static int find_subject(const struct ctl *ctl, const char *name, struct subject 
 	return 0;
 }
 
-static void print_ranges(const char *name, const struct rule_ranges *ranges, struct json_tree *tree, struct json *to)
+static void count_ranges(const char *name, const struct rule_ranges *ranges, struct json_tree *tree, struct json *to)
 {
 	json_set(tree, to, name, json_make_uint(tree, ranges->count));
 }
@@ -194,10 +194,10 @@ static int print_as_json(const struct decision *decision, struct err *err)
 	for (size_t i = 0; i < decision->plan.notes.count; i++)
 		json_append(tree, notes, json_make_string(tree, decision->plan.notes.items[i]));
 	json_set(tree, node, "not_in_force", notes);
-	print_ranges("allow", &decision->plan.ruleset.allow, tree, rules);
-	print_ranges("exact", &decision->plan.ruleset.exact, tree, rules);
-	print_ranges("deny", &decision->plan.ruleset.deny, tree, rules);
-	print_ranges("ingress", &decision->plan.ruleset.ingress, tree, rules);
+	count_ranges("allow", &decision->plan.ruleset.allow, tree, rules);
+	count_ranges("exact", &decision->plan.ruleset.exact, tree, rules);
+	count_ranges("deny", &decision->plan.ruleset.deny, tree, rules);
+	count_ranges("ingress", &decision->plan.ruleset.ingress, tree, rules);
 	json_set(tree, node, "ranges", rules);
 	json_set(tree, node, "resolved", profile_to_json(decision->selection.profile, tree));
 	ctl_print_json(node);
