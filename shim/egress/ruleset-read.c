@@ -38,18 +38,61 @@ static int take_counter(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int read_counter(int nl_fd, const char *name, struct counter *counter, struct err *err)
+struct quota {
+	uint64_t bytes, consumed;
+	bool is_read;
+};
+
+/* The kernel shows what was consumed, refused packets too, but never more than the quota. */
+static int take_quota(const struct nlmsghdr *message, void *data)
+{
+	struct quota *quota = data;
+	struct nlattr *attr, *inner;
+	bool has_bytes = false, has_consumed = false;
+
+	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attr) != NFTA_OBJ_DATA)
+			continue;
+		mnl_attr_for_each_nested(inner, attr) {
+			if (mnl_attr_get_type(inner) == NFTA_QUOTA_BYTES)
+				has_bytes = nft_get_be64(inner, &quota->bytes);
+			else if (mnl_attr_get_type(inner) == NFTA_QUOTA_CONSUMED)
+				has_consumed = nft_get_be64(inner, &quota->consumed);
+		}
+	}
+	quota->is_read = has_bytes && has_consumed;
+	return 0;
+}
+
+static int read_object(int nl_fd, const char *name, uint32_t type, nft_take *take, void *data, struct err *err)
 {
 	char memory[256] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
-	int r;
 
-	*counter = (struct counter){ 0, 0, false };
 	nft_batch_message(&builder, NFT_MSG_GETOBJ, 0);
 	nft_put_text(&builder, NFTA_OBJ_TABLE, RULESET_TABLE);
 	nft_put_text(&builder, NFTA_OBJ_NAME, name);
-	nft_put_be32(&builder, NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
-	r = nft_request(nl_fd, &builder, take_counter, counter, err);
+	nft_put_be32(&builder, NFTA_OBJ_TYPE, type);
+	return nft_request(nl_fd, &builder, take, data, err);
+}
+
+static int read_quota(int nl_fd, const char *name, struct quota *quota, struct err *err)
+{
+	int r;
+
+	*quota = (struct quota){ 0, 0, false };
+	r = read_object(nl_fd, name, NFT_OBJECT_QUOTA, take_quota, quota, err);
+	if (!r && !quota->is_read)
+		r = err_set(err, EBADMSG, "nf_tables: quota '%s' has no value", name);
+	return r;
+}
+
+static int read_counter(int nl_fd, const char *name, struct counter *counter, struct err *err)
+{
+	int r;
+
+	*counter = (struct counter){ 0, 0, false };
+	r = read_object(nl_fd, name, NFT_OBJECT_COUNTER, take_counter, counter, err);
 	if (r)
 		return r;
 	if (!counter->is_read)
@@ -60,17 +103,21 @@ static int read_counter(int nl_fd, const char *name, struct counter *counter, st
 int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct err *err)
 {
 	struct counter out, in, denied;
+	struct quota spent;
 	int r = read_counter(nl_fd, "out", &out, err);
 
 	if (!r)
 		r = read_counter(nl_fd, "in", &in, err);
 	if (!r)
 		r = read_counter(nl_fd, "denied", &denied, err);
+	if (!r)
+		r = read_quota(nl_fd, "spent", &spent, err);
 	if (r)
 		return r;
 	*counters = (struct ruleset_counters){
 		.out_bytes = out.bytes, .out_packets = out.packets, .in_bytes = in.bytes, .in_packets = in.packets,
 		.denied_packets = denied.packets, .denied_bytes = denied.bytes,
+		.egress_is_spent = spent.consumed >= spent.bytes,
 	};
 	return 0;
 }

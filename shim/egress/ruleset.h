@@ -62,9 +62,10 @@ int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);
 
 struct ruleset_counters {
 	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;
+	bool egress_is_spent;	/* the quota refuses: out_bytes stays below the budget by up to a packet */
 };
 
-/* Reads the table's named counters. Allocates nothing. */
+/* Reads the table's named counters and whether its quota is used up. Allocates nothing. */
 int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct err *err);
 
 /* Subscribes another socket (nft_open) to changes of tables in its namespace (NFNLGRP_NFTABLES). */

@@ -55,6 +55,14 @@ unsigned budget_note(struct budget *budget, uint64_t now)
 	return reached;
 }
 
+unsigned budget_note_spent(struct budget *budget)
+{
+	if (budget->limit == BUDGET_UNLIMITED || budget->mark == 100)
+		return 0;
+	budget->mark = 100;
+	return 100;
+}
+
 uint64_t budget_to_next_mark(const struct budget *budget)
 {
 	uint64_t spent = budget_spent(budget);

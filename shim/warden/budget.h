@@ -28,6 +28,10 @@ uint64_t budget_left(const struct budget *budget);	/* BUDGET_UNLIMITED for an un
  * highest mark that was passed by this and not before: 0, 80, 95 or 100. */
 unsigned budget_note(struct budget *budget, uint64_t now);
 
+/* Notes that nothing more can be spent, whatever the counters say: the kernel's quota refuses the packet that would be too
+ * much. Returns 100 the first time, then 0. */
+unsigned budget_note_spent(struct budget *budget);
+
 /* How much must yet be spent until the next mark; BUDGET_UNLIMITED when there is none. */
 uint64_t budget_to_next_mark(const struct budget *budget);
 

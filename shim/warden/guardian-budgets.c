@@ -97,11 +97,14 @@ static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned
 		say_mark(guardian, budget, mark, action);
 }
 
-void guardian_count_egress(struct guardian *guardian, uint64_t bytes, uint64_t now_ms)
+void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms)
 {
 	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
+	unsigned mark = budget_note(egress, bytes);
 
-	meet_mark(guardian, egress, budget_note(egress, bytes), now_ms);
+	meet_mark(guardian, egress, mark, now_ms);
+	if (is_spent)
+		meet_mark(guardian, egress, budget_note_spent(egress), now_ms);
 }
 
 static unsigned note_cpu(struct guardian *guardian)

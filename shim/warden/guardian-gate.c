@@ -130,7 +130,7 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	if (guardian->gate_lost)
 		guardian_audit(guardian, "warden.back", "\"helper\":\"gate\"");
 	guardian->gate_lost = false;
-	guardian_count_egress(guardian, message->counters.out_bytes, now_ms);
+	guardian_count_egress(guardian, message->counters.out_bytes, message->counters.egress_is_spent, now_ms);
 }
 
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
@@ -175,7 +175,7 @@ void guardian_last_count(struct guardian *guardian, uint64_t now_ms)
 		return;
 	while (take_message(guardian, LAST_ANSWER_MS, &message) == 1)
 		if (message.word == GATE_COUNTERS && !message.error) {
-			guardian_count_egress(guardian, message.counters.out_bytes, now_ms);
+			guardian_count_egress(guardian, message.counters.out_bytes, message.counters.egress_is_spent, now_ms);
 			return;
 		}
 }

@@ -65,7 +65,7 @@ uint64_t guardian_now_ms(void);
 /* guardian-budgets.c: what is spent, and what then happens */
 void guardian_start_run(struct guardian *guardian, uint64_t now_ms);
 void guardian_look(struct guardian *guardian, uint64_t now_ms);		/* at wall and, when due, CPU */
-void guardian_count_egress(struct guardian *guardian, uint64_t bytes, uint64_t now_ms);
+void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms);
 void guardian_end(struct guardian *guardian, const char *cause, bool with_grace, uint64_t now_ms);
 void guardian_kill_round(struct guardian *guardian, uint64_t now_ms);
 void guardian_read_cpu(struct guardian *guardian);

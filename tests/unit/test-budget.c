@@ -19,6 +19,9 @@ static void test_marks(void)
 	OK(budget_to_next_mark(&wall) == BUDGET_UNLIMITED, "budget: there is no mark beyond the limit");
 	OK(budget_note(&big, 100) == 100 && budget_spent(&big) == UINT64_MAX && budget_left(&big) == 0, "budget: a sum never wraps");
 	OK(budget_note(&none, UINT64_MAX) == 0 && budget_left(&none) == BUDGET_UNLIMITED, "budget: unlimited is never spent");
+	OK(budget_note_spent(&none) == 0, "budget: nor when the kernel says so");
+	wall.mark = 80;
+	OK(budget_note_spent(&wall) == 100 && budget_note_spent(&wall) == 0, "budget: the kernel's word is taken, and said once");
 	OK(budget_note(&zero, 0) == 100, "budget: a budget of nothing is spent at once");
 }
 
