@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/egress/ruleset.h"
 #include "shim/state/ledger.h"
 #include "shim/warden/start.h"
 
@@ -28,6 +29,7 @@ struct options {
 	size_t cgroup_count;
 	bool own_pid_namespace;
 	bool enters_network;	/* the hook stand-in has entered the container's network namespace */
+	bool has_table, is_orphan;	/* there is a table, which (as before Linux 6.9) belongs to nobody */
 	unsigned hold_ms;
 };
 
@@ -51,7 +53,8 @@ static void take_option(struct options *options, const char *name, const char *v
 	const struct {
 		const char *name;
 		uint64_t *to;
-	} numbers[] = { { "wall", &settings->wall_ms }, { "cpu", &settings->cpu_ms }, { "grace", &settings->grace_ms } };
+	} numbers[] = { { "wall", &settings->wall_ms }, { "cpu", &settings->cpu_ms }, { "grace", &settings->grace_ms },
+		      { "egress", &settings->egress_bytes } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (!strcmp(name, numbers[i].name)) {
@@ -62,6 +65,14 @@ static void take_option(struct options *options, const char *name, const char *v
 		settings->guard = !strcmp(value, "network");
 	else if (!strcmp(name, "freeze"))
 		settings->freeze_when_spent = value[0] == '1';
+	else if (!strcmp(name, "egress_stops"))
+		settings->stop_when_egress_spent = value[0] == '1';
+	else if (!strcmp(name, "alive"))
+		settings->alive_ms = (uint32_t)strtoul(value, NULL, 10);
+	else if (!strcmp(name, "table"))
+		options->has_table = options->enters_network = value[0] == '1';
+	else if (!strcmp(name, "orphan"))
+		options->is_orphan = value[0] == '1';
 	else if (!strcmp(name, "cpus"))
 		settings->cpus_milli = (uint32_t)strtoul(value, NULL, 10);
 	else if (!strcmp(name, "key"))
@@ -98,6 +109,7 @@ static char **parse(struct options *options, char **argv)
 			      .egress_bytes = UINT64_MAX,
 			      .grace_ms = 1000,
 			      .cpus_milli = 1000,
+			      .alive_ms = 10000,
 			      .key = "k",
 			      .container = "c1",
 			      .engine = "test",
@@ -119,11 +131,11 @@ static char **parse(struct options *options, char **argv)
 /* Waits to be let go, as a created container does. */
 static pid_t make_first(const struct options *options, char **command, int *go_fd)
 {
-	int go[2];
+	int go[2], is_made[2];
 	pid_t pid;
 	char byte;
 
-	if (pipe2(go, O_CLOEXEC) < 0)
+	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(is_made, O_CLOEXEC) < 0)
 		die("pipe");
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD | (options->own_pid_namespace ? CLONE_NEWPID : 0), NULL, NULL, NULL, NULL);
 	if (pid < 0)
@@ -132,12 +144,16 @@ static pid_t make_first(const struct options *options, char **command, int *go_f
 		close(go[1]);
 		if (options->enters_network && unshare(CLONE_NEWNET) < 0)
 			die("network namespace");
-		if (read(go[0], &byte, 1) != 1)
+		if (write(is_made[1], "", 1) != 1 || read(go[0], &byte, 1) != 1)
 			_exit(98);
 		execvp(command[0], command);
 		die(command[0]);
 	}
 	close(go[0]);
+	close(is_made[1]);
+	if (read(is_made[0], &byte, 1) != 1)
+		die("first process");
+	close(is_made[0]);
 	*go_fd = go[1];
 	for (size_t i = 0; i < options->cgroup_count; i++) {
 		char path[512];
@@ -151,33 +167,69 @@ static pid_t make_first(const struct options *options, char **command, int *go_f
 	return pid;
 }
 
+static void __attribute__((noreturn)) refuse(const struct err *err)
+{
+	printf("refused: %s\n", err->text);
+	fflush(stdout);
+	_exit(1);
+}
+
+/* Lets UDP to 10.9.9.0/24 out, in the namespace that was entered. */
+static int install_table(struct options *options, const struct ledger *ledger)
+{
+	struct rule_range range = { .family = 4, .protocol = 17, .first = { 10, 9, 9, 0 }, .last = { 10, 9, 9, 255 }, .port_last = 65535 };
+	struct ruleset ruleset = { .egress_bytes = options->settings.egress_bytes,
+				   .egress_spent = ledger->egress_bytes,
+				   .rate = UINT64_MAX,
+				   .alive_ms = options->settings.alive_ms };
+	struct err err = ERR_INIT;
+	bool owned = false;
+	int nl_fd = nft_open(&err);
+
+	rule_ranges_add(&ruleset.allow, &range);
+	if (nl_fd < 0 || ruleset_install(nl_fd, &ruleset, &owned, &err))
+		refuse(&err);
+	ruleset_release(&ruleset);
+	if (options->is_orphan) {
+		close(nl_fd);
+		nl_fd = nft_open(&err);
+		owned = false;
+	}
+	options->settings.has_table = 1;
+	options->settings.table_is_owned = owned;
+	return nl_fd;
+}
+
+static void enter_network(struct options *options, int *netns_fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", options->settings.pid);
+	*netns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*netns_fd < 0 || setns(*netns_fd, CLONE_NEWNET) < 0)
+		die(path);
+}
+
 static void play_hook(struct options *options, int pid_fd)
 {
-	cleanup_close int state_fd = open(options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC), netns_fd = -1;
+	cleanup_close int state_fd = open(options->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC), netns_fd = -1, nl_fd = -1;
 	struct err err = ERR_INIT;
 	struct ledger ledger;
-	char path[64];
 	pid_t guardian = 0;
 
 	if (state_fd < 0)
 		die(options->state);
-	if (ledger_read(options->settings.ledger_dir, options->settings.ledger_key, &ledger, &err)) {
-		printf("refused: %s\n", err.text);
-		exit(1);
-	}
+	if (ledger_read(options->settings.ledger_dir, options->settings.ledger_key, &ledger, &err))
+		refuse(&err);
 	options->settings.wall_spent_ms = ledger.wall_ms;
 	options->settings.cpu_spent_us = ledger.cpu_us;
-	if (options->enters_network) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/net", options->settings.pid);
-		netns_fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (netns_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
-			die(path);
-	}
-	if (helpers_start(options->program, &options->settings, state_fd, -1, netns_fd, &guardian, &err)) {
-		printf("refused: %s\n", err.text);
-		fflush(stdout);
-		_exit(1);
-	}
+	options->settings.egress_spent = ledger.egress_bytes;
+	if (options->enters_network)
+		enter_network(options, &netns_fd);
+	if (options->has_table)
+		nl_fd = install_table(options, &ledger);
+	if (helpers_start(options->program, &options->settings, state_fd, nl_fd, netns_fd, &guardian, &err))
+		refuse(&err);
 	if (write(pid_fd, &guardian, sizeof(guardian)) != (ssize_t)sizeof(guardian))
 		die("guardian's pid");
 	_exit(0);
