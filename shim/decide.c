@@ -81,12 +81,26 @@ static void digest_profile(const struct profile *profile, char digest[SHA256_HEX
 	sha256_hex(buf.data, buf.len, digest);
 }
 
+/* An entry that can never take effect is a mistake: what its writer wanted is not what would run. */
+static void refuse_dead_entries(const struct profile *profile, struct plan *plan)
+{
+	struct strings texts = { NULL, 0 };
+
+	profile_find_dead_entries(profile, &texts);
+	for (size_t i = 0; i < texts.count; i++)
+		plan_refuse(plan, "egress", "", "%s", texts.items[i]);
+	strings_free(&texts);
+}
+
 static int decide(const struct shim *shim, struct decision *decision, struct err *err)
 {
 	struct plan_input input = { .config = &decision->config, .facts = &decision->facts };
 	cleanup_free char *spent = NULL;
 	int r;
 
+	r = host_config_check_enforced(shim->config, err);
+	if (r)
+		return r;
 	r = profile_select(shim, &decision->config, &decision->selection, err);
 	if (r)
 		return r;
@@ -109,6 +123,7 @@ static int decide(const struct shim *shim, struct decision *decision, struct err
 	decision->facts.deadline = decision->deadline;
 	plan_make(&input, &decision->plan);
 	decision->has_plan = true;
+	refuse_dead_entries(input.profile, &decision->plan);
 	return 0;
 }
 

@@ -79,6 +79,8 @@ void plan_unenforced(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
 
+	if (profile->runtime.count)
+		refuse(plan, "runtime", "a runtime of the profile's own");
 	if (profile->mounts.volumes == VOLUMES_TMPFS)
 		refuse(plan, "mounts.volumes", "\"tmpfs\"");
 	if (profile->mounts.protect.count && has_writable_workspace(profile))
