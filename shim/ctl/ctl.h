@@ -23,6 +23,7 @@ struct ctl {
 	char **argv;			/* NULL-terminated */
 };
 
+int audit_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);

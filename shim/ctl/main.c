@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{ "explain", explain_main, "explain [--profile NAME] BUNDLE|CONTAINER" },
 	{ "ps", ps_main, "ps [--ended]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
+	{ "audit", audit_main, "audit verify [--head HASH]" },
 };
 
 static const char options_usage[] = "options: --json, --config FILE, --profiles DIR, --help, --version\n";

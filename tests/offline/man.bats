@@ -67,3 +67,28 @@ keys_of() {
 			{ echo "quod-profile(5) says: $key $default"; return 1; }
 	done <"$BATS_TEST_TMPDIR/defaults"
 }
+
+# without_roff: words of a page as they are read.
+without_roff() {
+	sed 's/\\f[A-Z]//g; s/\\-/-/g'
+}
+
+@test "man: quod(8) has quod's own options and no other" {
+	same "$(sed -n 's/.*names\[\] = {\(.*\), NULL };/\1/p' shim/options.c | tr -d '" ' | tr ',' '\n' | sed 's/^/--/')" \
+		"$(tags_between man/quod.8 '.SH OPTIONS' '.SH "WHAT' | without_roff | grep -oE -- '--[a-z]+')"
+}
+
+@test "man: quod(8) has every command that quod itself looks at" {
+	same "$(grep -oE '^	\{ OCI_[A-Z]+, [a-z]+_main' shim/main.c | sed 's/.*OCI_//; s/,.*//' | tr 'A-Z' 'a-z')" \
+		"$(tags_between man/quod.8 '.SH COMMANDS' '.SH "WHAT' | grep -vx others)"
+}
+
+@test "man: quodctl(8) has the commands and options of quodctl --help, and no other" {
+	same "$("$builddir/quodctl" --help | sed -E 's/^(usage|options)://; s/^ *quodctl//' | grep -oE '(--)?[a-z]+')" \
+		"$(tags_between man/quodctl.8 '.SH OPTIONS' '.SH CONTAINER' | without_roff | grep -oE '(--)?[a-z]+')"
+}
+
+@test "man: quodctl(8) has every event of the audit trail, and no other" {
+	same "$(grep -ohE '\b(shim_audit|guardian_audit|say_limit)\(.*' shim/*.c shim/warden/*.c | grep -oE '"[a-z]+(\.[a-z]+)?"' | tr -d '"')" \
+		"$(tags_between man/quodctl.8 'Events and their' '.SH FILES')"
+}
