@@ -31,8 +31,8 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
-	{ "out4", CHAIN_NOT_BASE, 0, 0, 11, 0 },
-	{ "out6", CHAIN_NOT_BASE, 0, 0, 12, 0 },
+	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0 },
+	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0 },
 	{ "closed", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 7, 0 },
@@ -305,7 +305,21 @@ static void refuse_source_routes(struct nft_builder *b, const char *chain, const
 	then_goto(rule, "refuse");
 }
 
-/* Of what is related, only ICMP errors; no helper opens anything. */
+/* A reset that refuses somebody's connection to us is related to it. */
+static void pass_own_resets(struct nft_builder *b, const char *chain)
+{
+	static const uint8_t rst = 0x04, none = 0;
+	struct rule rule = rule_in(b, chain);
+
+	when_protocol(rule, IPPROTO_TCP);
+	when_state(rule, STATE_RELATED);
+	nft_expr_payload(b, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1 }, NFT_REG(0));
+	nft_expr_mask(b, NFT_REG(0), &rst, sizeof(rst));
+	when_byte(rule, NFT_CMP_NEQ, none);
+	then_goto(rule, "pass");
+}
+
+/* Of what is related, only ICMP errors and resets; no helper opens anything. */
 static void put_known(struct nft_builder *b, const char *chain, const struct side *side)
 {
 	struct rule rule = rule_in(b, chain);
@@ -319,6 +333,7 @@ static void put_known(struct nft_builder *b, const char *chain, const struct sid
 	when_protocol(rule, side->icmp);
 	when_state(rule, STATE_RELATED);
 	then_goto(rule, "pass");
+	pass_own_resets(b, chain);
 }
 
 /* An echo request is the one ICMP message that can be allowed or let in. */

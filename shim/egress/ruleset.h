@@ -24,14 +24,14 @@ struct rule_range {
 };
 
 struct rule_ranges {
-	struct rule_range *items;
+	struct rule_range *items;	/* grown by rule_ranges_add alone */
 	size_t count;
 };
 
 struct ruleset {
 	struct rule_ranges exact;	/* allowed even inside `never`: entries that name exactly that address */
 	struct rule_ranges allow;	/* may overlap: the installer makes them disjoint */
-	struct rule_ranges deny;	/* wins over exact and allow; protocol 0 = all protocols and ports */
+	struct rule_ranges deny;	/* wins over exact and allow; protocol 0 = all protocols */
 	struct rule_ranges never;	/* never reachable: protocol and ports ignored */
 	struct rule_ranges ingress;	/* from which addresses which local ports may be reached */
 	uint64_t egress_bytes;		/* budget, UINT64_MAX = unlimited */

@@ -4,7 +4,7 @@
  *
  *   install [KEY=VALUE]...  allow=, exact=, deny=, never=, ingress= "PROTOCOL FIRST[-LAST] [PORT[-PORT]]" (protocol tcp, udp,
  *                           icmp, any), bytes=, spent=, rate=, alive= (ms), many=N (N more allowed networks), nested=N (N
- *                           allowed ranges one within the other). Prints "owned" or "free". With hold=1 the socket stays
+ *                           allowed networks one within the other, the smaller the more ports). Prints "owned" or "free". With hold=1 the socket stays
  *                           open until the standard input ends; renew=MS renews the switch meanwhile.
  *   adopt, renew MS, counters, inspect, enter PID
  */
@@ -72,8 +72,8 @@ static void add_nested(struct rule_ranges *ranges, uint32_t count)
 		struct rule_range range = { .family = 4, .protocol = IPPROTO_TCP };
 		uint32_t first = htonl(0x14000000u + i), last = htonl(0x14100000u - i);
 
-		range.port_first = (uint16_t)(1000 + i);
-		range.port_last = (uint16_t)(60000 - i);
+		range.port_first = (uint16_t)(30000 - i);
+		range.port_last = (uint16_t)(30000 + i);
 		memcpy(range.first, &first, 4);
 		memcpy(range.last, &last, 4);
 		rule_ranges_add(ranges, &range);
