@@ -166,8 +166,7 @@ handed_on() {
 	handed_on '<--help>' --help create --bundle /b id
 	handed_on '<-v>' -v run id
 	refused "'id' is not a container of quod's" exec id sh --help
-	run "$quod" --runtime "$probe" create --help=false --bundle /no/such id
-	[ "$status" = 1 ]
+	refused "'id' is not a container of quod's" exec --help=false id sh
 }
 
 @test "quod: a line that releases read in two ways is refused" {
