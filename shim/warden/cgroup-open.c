@@ -257,32 +257,52 @@ static void copy_from_parent(int parent_fd, int dir_fd, const char *name)
 		return;	/* joining will fail then, and is seen */
 }
 
-static bool join(const struct hierarchy *found)
+static int open_own(const struct hierarchy *found)
 {
-	cleanup_close int parent_fd = open(found->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir_fd = -1, procs_fd = -1;
+	cleanup_close int parent_fd = open(found->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir_fd = -1;
 
 	if (parent_fd < 0 || (mkdirat(parent_fd, OWN_NAME, 0755) < 0 && errno != EEXIST))
-		return false;
+		return -1;
 	dir_fd = openat(parent_fd, OWN_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0)
-		return false;
+		return -1;
 	if (!found->is_v2 && has_option(found->options, "cpuset")) {
 		copy_from_parent(parent_fd, dir_fd, "cpuset.cpus");
 		copy_from_parent(parent_fd, dir_fd, "cpuset.mems");
 	}
-	procs_fd = openat(dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	return procs_fd >= 0 && write(procs_fd, "0", 1) == 1;
+	return openat(dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 }
 
-int cgroup_join_own(void)
+void cgroup_open_own(struct cgroup_own *own)
 {
 	struct err none = ERR_INIT;
 	cleanup_free char *mounts = read_proc("/proc/self/mountinfo", &none);
 	struct hierarchy found;
-	int count = 0;
 
-	for (const char *at = mounts ? mounts : ""; next_hierarchy(&at, &found);)
-		if (!strcmp(found.root, "/"))
-			count += join(&found);
-	return count;
+	own->count = own->wanted = 0;
+	for (const char *at = mounts ? mounts : ""; next_hierarchy(&at, &found);) {
+		if (strcmp(found.root, "/") || own->count == CGROUP_OWN_MAX)
+			continue;
+		own->wanted++;
+		own->procs_fds[own->count] = open_own(&found);
+		own->count += own->procs_fds[own->count] >= 0;
+	}
+}
+
+unsigned cgroup_enter_own(struct cgroup_own *own, pid_t other)
+{
+	unsigned entered = 0;
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)other);
+
+	for (unsigned i = 0; i < own->count; i++) {
+		bool moved = write(own->procs_fds[i], "0", 1) == 1;
+
+		if (other > 0)
+			moved = write(own->procs_fds[i], text, (size_t)len) == len && moved;
+		entered += moved;
+		close(own->procs_fds[i]);
+	}
+	own->count = 0;
+	return entered;
 }

@@ -40,8 +40,19 @@ int cgroup_kill(const struct cgroup *cgroup);
 uint64_t cgroup_read_oom_kills(const struct cgroup *cgroup);
 uint64_t cgroup_read_pids_refused(const struct cgroup *cgroup);
 
-/* Puts the calling process into the cgroup "/quod" of every hierarchy that lets it, so that neither the container's limits
- * nor the end of the engine's service reach the helpers. Returns in how many hierarchies it is there now. */
-int cgroup_join_own(void);
+/* The helpers' own cgroup "/quod" in each hierarchy whose root is to be seen: made, and opened for entering. Entering one
+ * of version 1 can take milliseconds and hold up every fork of the machine meanwhile, so it is a step of its own. */
+#define CGROUP_OWN_MAX 32
+
+struct cgroup_own {
+	int procs_fds[CGROUP_OWN_MAX];
+	unsigned count;		/* opened */
+	unsigned wanted;	/* hierarchies there are */
+};
+
+void cgroup_open_own(struct cgroup_own *own);
+
+/* Moves the calling process, and `other` unless it is 0, and closes the descriptors. Returns how many hierarchies took them. */
+unsigned cgroup_enter_own(struct cgroup_own *own, pid_t other);
 
 #endif

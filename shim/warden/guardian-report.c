@@ -140,21 +140,10 @@ void guardian_report_end(struct guardian *guardian)
 	guardian_audit(guardian, "exit", members.data);
 }
 
-/* "/quod" when every hierarchy shows the helpers there, "partly", or "none". */
-static const char *own_cgroup(void)
+/* "/quod" when every hierarchy was opened for the helpers, "partly", or "none". */
+static const char *own_cgroup(const struct cgroup_own *own)
 {
-	cleanup_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	cleanup_free char *text = NULL;
-	struct err none = ERR_INIT;
-	size_t len, lines = 0, own = 0;
-
-	if (fd < 0 || file_read_all(fd, 65536, &text, &len, &none))
-		return "none";
-	for (char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
-		lines++;
-		own += end - at >= 6 && !strncmp(end - 6, ":/quod", 6);
-	}
-	return !own ? "none" : own == lines ? "/quod" : "partly";
+	return !own->count ? "none" : own->count == own->wanted ? "/quod" : "partly";
 }
 
 int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err)
@@ -162,7 +151,7 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 	cleanup_buf struct buf text = BUF_INIT;
 
 	buf_printf(&text, "{\"pid\":%d,\"gate_pid\":%d,\"helpers_cgroup\":\"%s\",\"started_s\":%lld}\n", (int)getpid(),
-		   (int)guardian->gate_pid, own_cgroup(), (long long)time(NULL));
+		   (int)guardian->gate_pid, own_cgroup(&guardian->own), (long long)time(NULL));
 	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
 }
 

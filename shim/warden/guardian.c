@@ -34,6 +34,7 @@
 
 #define LEDGER_MS 60000u
 #define GIVE_UP_MS 10000u
+#define OWN_CGROUP_MS 1000u
 
 uint64_t guardian_now_ms(void)
 {
@@ -184,6 +185,7 @@ static int prepare(struct guardian *guardian, struct err *err)
 	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
 	close(WARDEN_FD_NETLINK);
 	close(WARDEN_FD_NETNS);
+	cgroup_open_own(&guardian->own);
 	if (!r)
 		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
 	close(WARDEN_FD_STATE);
@@ -233,6 +235,19 @@ static void attend_first(struct guardian *guardian, bool pid_fd_says_gone, uint6
 		first_gone(guardian, now_ms);
 }
 
+/* Between cgroups of version 1 a move makes every fork and exec of the machine wait for the kernel's grace period, so it is not
+ * made while the container starts. Until then the engine's cgroup is no hole: whoever ends all of it ends the guardian, and the
+ * container with it. */
+static void enter_own_cgroup(struct guardian *guardian)
+{
+	unsigned wanted = guardian->own.wanted, entered = cgroup_enter_own(&guardian->own, guardian->gate_pid);
+
+	guardian->own_ms = UINT64_MAX;
+	if (entered < wanted)
+		syslog(LOG_WARNING, "container %s: the helpers are in their own cgroup in %u of %u hierarchies",
+		       guardian->settings->container, entered, wanted);
+}
+
 static void keep_time(struct guardian *guardian, uint64_t now_ms)
 {
 	struct err err = ERR_INIT;
@@ -246,6 +261,8 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 			cgroup_freeze(&guardian->cgroup, true);
 		guardian_say_limits(guardian, now_ms);
 	}
+	if (now_ms >= guardian->own_ms)
+		enter_own_cgroup(guardian);
 	if (now_ms >= guardian->ledger_ms) {
 		guardian->ledger_ms = now_ms + LEDGER_MS;
 		if (guardian->started_ms)
@@ -319,6 +336,7 @@ int guardian_main(const struct warden_settings *settings, char *title)
 	now_ms = guardian_now_ms();
 	guardian.beat_ms = now_ms;
 	guardian.ledger_ms = now_ms + LEDGER_MS;
+	guardian.own_ms = now_ms + OWN_CGROUP_MS;
 	if (tell(WARDEN_FD_READY, WARDEN_READY, ""))
 		return 1;
 	close(WARDEN_FD_READY);

@@ -41,13 +41,14 @@ struct guardian {
 	bool is_init;			/* the first process is its pid namespace's: all others end with it */
 	struct leash leash;
 	struct cgroup cgroup;
+	struct cgroup_own own;		/* opened at the start, entered at own_ms */
 	uint64_t cpu_base_us;		/* what the counter showed at the start */
 	uint64_t oom_base, pids_base, oom_seen, pids_seen;
 	struct budget budgets[BUDGETS];
 	enum phase phase;
 	bool is_first_gone;		/* the first process was reaped, or its pidfd says so */
 	uint64_t started_ms;		/* CLOCK_BOOTTIME; 0 before the run */
-	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms;	/* when due; UINT64_MAX never */
+	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms, own_ms;	/* when due; UINT64_MAX never */
 	unsigned kill_rounds;
 	uint64_t limits_said_ms;
 	bool is_run_counted;		/* in the ledger's `runs` */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starting the helpers: see start.h. They are nobody's children (the hook ends, the runtime waits for it), in no session and
- * no cgroup of the engine's, and not in the container's network namespace, which the hook may have entered. Must leave
- * nothing behind when it fails.
+ * Starting the helpers: see start.h. They are nobody's children (the hook ends, the runtime waits for it), in no session of
+ * the engine's, and not in the container's network namespace, which the hook may have entered. Must leave nothing behind when
+ * it fails.
  */
 #include "shim/warden/start.h"
 
@@ -23,7 +23,6 @@
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
 #include "shim/base/syscalls.h"
-#include "shim/warden/cgroup.h"
 
 #define READY_MS 5000
 #define FD_COUNT (WARDEN_FD_NETNS + 1)
@@ -138,7 +137,6 @@ static void __attribute__((noreturn)) become_program(struct start *start)
 		_exit(1);
 	if (!leave_network(start))
 		fail(start, "the container's network namespace cannot be left");
-	cgroup_join_own();
 	reset_signals();
 	reset_limits();
 	umask(077);

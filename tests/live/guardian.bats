@@ -34,13 +34,15 @@ teardown() {
 	[ "$(ps -o sid= -p "$guardian" | tr -d ' ')" != "$(ps -o sid= -p $$ | tr -d ' ')" ]
 	[ "$(ps -o ppid= -p "$guardian" | tr -d ' ')" != "$runner" ]
 	grep -qE '^Max core file size +0 +0 ' "/proc/$guardian/limits"
-	! grep -v ':/quod$' "/proc/$guardian/cgroup" | grep -v '^0::/$'
+	wait_for 5 in_own_cgroup "$guardian"
 	[ "$(readlink "/proc/$guardian/cwd")" = / ]
 	[ "$(readlink "/proc/$guardian/fd/0")" = /dev/null ]
 	[ -z "$(tr -d '\0' <"/proc/$guardian/environ")" ]
 	! readlink "/proc/$guardian/fd/"* | grep -E 'pipe|quod-settings|/state$'
 	jq -e ".pid == $guardian and (.helpers_cgroup | . == \"/quod\" or . == \"partly\")" "$dir/state/guardian"
 }
+
+in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 
 @test "guardian: with guard kill it keeps the right to hold the one process again, and the filter limits it to that" {
 	guard -- sleep 60
