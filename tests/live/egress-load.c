@@ -144,26 +144,32 @@ static int hold(int nl_fd, const struct options *options, struct err *err)
 	}
 }
 
-static int install_main(int count, char **arguments, struct err *err)
+static int install(const struct options *options, struct err *err)
 {
-	struct options options = { .ruleset = { .egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = 60000 } };
 	cleanup_close int nl_fd = nft_open(err);
 	bool owned;
 
-	for (int i = 0; i < count; i++) {
-		if (parse_option(arguments[i], &options)) {
-			fprintf(stderr, "egress-load: %s\n", arguments[i]);
-			return 2;
-		}
-	}
-	if (nl_fd < 0 || ruleset_install(nl_fd, &options.ruleset, &owned, err))
+	if (nl_fd < 0 || ruleset_install(nl_fd, &options->ruleset, &owned, err))
 		return fail(err);
 	puts(owned ? "owned" : "free");
 	fflush(stdout);
-	if (options.hold || options.renew_ms)
-		return hold(nl_fd, &options, err);
+	return options->hold || options->renew_ms ? hold(nl_fd, options, err) : 0;
+}
+
+static int install_main(int count, char **arguments, struct err *err)
+{
+	struct options options = { .ruleset = { .egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = 60000 } };
+	int r = 0;
+
+	for (int i = 0; i < count && !r; i++) {
+		r = parse_option(arguments[i], &options) ? 2 : 0;
+		if (r)
+			fprintf(stderr, "egress-load: %s\n", arguments[i]);
+	}
+	if (!r)
+		r = install(&options, err);
 	ruleset_release(&options.ruleset);
-	return 0;
+	return r;
 }
 
 static int counters_main(int nl_fd, struct err *err)

@@ -17,7 +17,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seg6.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
@@ -240,9 +239,9 @@ static int try_routed(char **a)
 	struct target target = target_of(a[0], a[1]), via = target_of(a[2], "0");
 	int fd = open_socket(&target, SOCK_DGRAM, 0);
 	struct {
-		struct ipv6_sr_hdr header;
+		uint8_t next, words, type, left, last, flags, tag[2];
 		struct in6_addr segments[2];
-	} route = { .header = { .hdrlen = 4, .type = SEGMENT_ROUTING, .segments_left = 1, .first_segment = 1 } };
+	} route = { .words = 4, .type = SEGMENT_ROUTING, .left = 1, .last = 1 };
 
 	route.segments[0] = target.v6.sin6_addr;
 	route.segments[1] = via.v6.sin6_addr;
