@@ -65,9 +65,15 @@ static char *find_data_root(const char *rootfs)
 
 bool is_root_only(const struct facts *facts, const char *path)
 {
+	cleanup_free char *above = alloc_copy(path);
 	struct err ignored = ERR_INIT;
+	char *slash = strrchr(above, '/');
 
-	return file_check_owner_chain(path, facts->is_rootless ? geteuid() : 0, facts->is_rootless, &ignored) == 0;
+	/* what it is may be anybody's (a volume, a workspace); the directories above say what the path leads to */
+	if (!slash)
+		return false;
+	slash[slash == above] = '\0';
+	return file_check_owner_chain(above, facts->is_rootless ? geteuid() : 0, facts->is_rootless, &ignored) == 0;
 }
 
 static int open_rootfs(const struct oci_bundle *bundle, const struct oci_config *config, struct facts *facts,
