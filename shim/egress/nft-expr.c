@@ -130,8 +130,8 @@ void nft_expr_over_rate(struct nft_builder *builder, const struct nft_rate *rate
 {
 	struct expr expr = expr_begin(builder, "limit");
 
-	nft_put_be64(builder, NFTA_LIMIT_RATE, rate->per_second);
-	nft_put_be64(builder, NFTA_LIMIT_UNIT, 1);
+	nft_put_be64(builder, NFTA_LIMIT_RATE, rate->count);
+	nft_put_be64(builder, NFTA_LIMIT_UNIT, rate->seconds);
 	nft_put_be32(builder, NFTA_LIMIT_BURST, rate->burst);
 	nft_put_be32(builder, NFTA_LIMIT_TYPE, rate->is_bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
 	nft_put_be32(builder, NFTA_LIMIT_FLAGS, NFT_LIMIT_F_INV);

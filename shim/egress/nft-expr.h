@@ -32,9 +32,9 @@ void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, 
 void nft_expr_compare(struct nft_builder *builder, uint32_t reg, uint32_t op, const void *bytes, uint32_t len);
 void nft_expr_lookup(struct nft_builder *builder, uint32_t reg, const char *set, bool is_inverted);
 
-/* Matches what is over the rate: bytes a second when `is_bytes`, else packets. */
+/* Matches what is over the rate: so many bytes (`is_bytes`) or packets in so many seconds, after a first burst. */
 struct nft_rate {
-	uint64_t per_second;
+	uint64_t count, seconds;
 	uint32_t burst;
 	bool is_bytes;
 };

@@ -13,6 +13,8 @@
 #include "shim/egress/nft-batch.h"
 #include "shim/egress/ruleset.h"
 
+#define WATCH_ROOM (4 << 20)
+
 struct counter {
 	uint64_t bytes, packets;
 	bool is_read;
@@ -124,8 +126,11 @@ int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct e
 
 int ruleset_watch(int nl_fd, struct err *err)
 {
-	int group = NFNLGRP_NFTABLES;
+	int group = NFNLGRP_NFTABLES, room = WATCH_ROOM;
 
+	/* others' tables are reported as well, and what doesn't fit counts as a change of ours */
+	if (setsockopt(nl_fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		return err_set_errno(err, errno, "nf_tables: room for watching");
 	if (setsockopt(nl_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		return err_set_errno(err, errno, "nf_tables: watch");
 	return 0;

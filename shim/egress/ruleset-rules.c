@@ -23,6 +23,9 @@
 /* Each refusal to the outside is a packet of the container's: a flood of knocks must not eat its budget. */
 #define KNOCKS_PER_SECOND 50
 
+/* Whoever joins a multicast group writes its address, which he chooses, into a report to the whole link. */
+#define REPORTS_PER_MINUTE 12
+
 /* What a bucket holds at least: one packet of segmentation offload must fit, or it would never pass. */
 #define BURST_LEAST (128u << 10)
 
@@ -30,12 +33,13 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "refuse", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
+	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
 	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0 },
 	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0 },
 	{ "closed", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
-	{ "in4", CHAIN_NOT_BASE, 0, 0, 7, 0 },
+	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0 },
 	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
@@ -237,7 +241,7 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 	when_alive(rule, true);
 	then_goto(rule, "lapsed");
 	if (bytes_per_second != UINT64_MAX) {
-		struct nft_rate rate = { bytes_per_second, BURST_LEAST, true };
+		struct nft_rate rate = { bytes_per_second, 1, BURST_LEAST, true };
 
 		if (burst > BURST_LEAST)
 			rate.burst = burst > UINT32_MAX ? UINT32_MAX : (uint32_t)burst;
@@ -251,29 +255,45 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
 }
 
-/* Neighbour discovery isn't tracked by conntrack and is IPv6's ARP; the hop limit shows that it stays on the link. */
-static void put_near(struct nft_builder *b, const char *chain, const uint8_t (*types)[2], size_t count)
+/* Messages that stay on the link: their hop limit shows it. */
+struct near {
+	uint8_t type, hop_limit;
+	const char *chain;	/* where it goes on; NULL: accepted */
+};
+
+static void put_near(struct nft_builder *b, const char *chain, const struct near *nears, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct rule rule = rule_in(b, chain);
 
-		when_icmp_type(rule, NFT_CMP_EQ, types[i][0]);
-		when_network_byte(rule, 7, types[i][1]);
-		then(rule, NF_ACCEPT, NULL);
+		when_icmp_type(rule, NFT_CMP_EQ, nears[i].type);
+		when_network_byte(rule, 7, nears[i].hop_limit);
+		if (nears[i].chain)
+			then_goto(rule, nears[i].chain);
+		else
+			then(rule, NF_ACCEPT, NULL);
 	}
 }
 
+/* Neighbour discovery is IPv6's ARP, and conntrack doesn't track it. Reports keep a switch that looks into multicast from
+ * cutting that off; a few are enough. */
 static void put_nears(struct nft_builder *b)
 {
-	static const uint8_t out[][2] = {
-		{ ND_NEIGHBOR_SOLICIT, 255 }, { ND_NEIGHBOR_ADVERT, 255 }, { ND_ROUTER_SOLICIT, 255 },
-		{ MLD_LISTENER_REPORT, 1 }, { MLD_LISTENER_REDUCTION, 1 }, { 143 /* MLDv2 report */, 1 },
+	static const struct nft_rate reports = { REPORTS_PER_MINUTE, 60, REPORTS_PER_MINUTE, false };
+	static const struct near out[] = {
+		{ ND_NEIGHBOR_SOLICIT, 255, NULL }, { ND_NEIGHBOR_ADVERT, 255, NULL }, { ND_ROUTER_SOLICIT, 255, NULL },
+		{ MLD_LISTENER_REPORT, 1, "reports" }, { MLD_LISTENER_REDUCTION, 1, "reports" },
+		{ 143 /* of MLDv2 */, 1, "reports" },
 	};
-	static const uint8_t in[][2] = {
-		{ ND_NEIGHBOR_SOLICIT, 255 }, { ND_NEIGHBOR_ADVERT, 255 }, { ND_ROUTER_ADVERT, 255 },
-		{ MLD_LISTENER_QUERY, 1 },
+	static const struct near in[] = {
+		{ ND_NEIGHBOR_SOLICIT, 255, NULL }, { ND_NEIGHBOR_ADVERT, 255, NULL }, { ND_ROUTER_ADVERT, 255, NULL },
+		{ MLD_LISTENER_QUERY, 1, NULL },
 	};
+	struct rule rule = rule_in(b, "reports");
 
+	nft_expr_over_rate(b, &reports);
+	then_count(rule, "denied", NF_DROP);
+	then(rule_in(b, "reports"), NF_ACCEPT, NULL);
 	put_near(b, "near_out", out, ARRAY_SIZE(out));
 	put_near(b, "near_in", in, ARRAY_SIZE(in));
 }
@@ -375,7 +395,7 @@ static void put_out(struct nft_builder *b, const char *chain, const struct side 
 
 static void put_closed(struct nft_builder *b)
 {
-	static const struct nft_rate knocks = { KNOCKS_PER_SECOND, KNOCKS_PER_SECOND, false };
+	static const struct nft_rate knocks = { KNOCKS_PER_SECOND, 1, KNOCKS_PER_SECOND, false };
 	struct rule rule = rule_in(b, "closed");
 
 	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
@@ -387,6 +407,16 @@ static void put_closed(struct nft_builder *b)
 	when_protocol(rule, IPPROTO_TCP);
 	then_reject(rule, NFT_REJECT_TCP_RST);
 	then_reject(rule_in(b, "closed"), NFT_REJECT_ICMPX_UNREACH);
+}
+
+/* A redirect is related, too, and would let a neighbour choose the way; IPv6's isn't tracked, and so is not let in. */
+static void drop_redirects(struct nft_builder *b, const char *chain)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_protocol(rule, IPPROTO_ICMP);
+	when_icmp_type(rule, NFT_CMP_EQ, ICMP_REDIRECT);
+	then_count(rule, "denied", NF_DROP);
 }
 
 static void put_in(struct nft_builder *b, const char *chain, const struct side *side, const char *set)
@@ -404,6 +434,8 @@ static void put_in(struct nft_builder *b, const char *chain, const struct side *
 	rule = rule_in(b, chain);
 	when_state(rule, STATE_ESTABLISHED);
 	then_count(rule, "in", NF_ACCEPT);
+	if (side == &side4)
+		drop_redirects(b, chain);
 	rule = rule_in(b, chain);
 	when_protocol(rule, side->icmp);
 	when_state(rule, STATE_RELATED);

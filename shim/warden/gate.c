@@ -207,7 +207,8 @@ static bool are_usable(const struct gate_settings *settings)
 
 int gate_main(const struct gate_settings *settings)
 {
-	struct gate gate = { settings, settings->watch_fd, false };
+	/* Of an owned table there is nothing to be seen but that others' news were too many. */
+	struct gate gate = { settings, settings->owned ? -1 : settings->watch_fd, false };
 
 	if (!are_usable(settings) || lock_down(settings))
 		return 1;

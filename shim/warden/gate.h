@@ -14,7 +14,8 @@
 
 struct gate_settings {
 	int nl_fd;		/* owns the table (ruleset_install) */
-	int watch_fd;		/* of the same namespace, after ruleset_watch; -1 only where the table is owned */
+	int watch_fd;		/* of the same namespace, after ruleset_watch; where the table is owned it isn't needed
+				   and may be -1 */
 	int channel_fd;		/* SOCK_SEQPACKET to the guardian; at its end the gate ends */
 	uint32_t alive_ms;	/* what each beat renews the switch for */
 	bool owned;		/* the table is owned by nl_fd: nobody else can change it */

@@ -3,13 +3,15 @@
  * egress-probe TRY...: one way out, tried as code in a container would, for tests/live/egress.bats. Prints one word for what
  * came of it (an errno's name, or "connected", "sent", "reply", "silence") and how many microseconds it took.
  *
- *   [dev=NAME] [src=ADDRESS] TRY...          over that device, from that address
+ *   [dev=NAME] [src=ADDRESS] [sport=PORT] TRY...    over that device, from that address
  *   tcp|udp|udpto ADDRESS PORT               connect; connected datagram; datagram by sendto
  *   raw ADDRESS PROTOCOL PORT     raw socket: 64 bytes that begin like ports PORT, PORT
  *   icmp ADDRESS TYPE | ping ADDRESS         raw ICMP; echo over a ping socket
  *   ack ADDRESS PORT                         TCP ACK that belongs to no connection
  *   fragment ADDRESS PORT OFFSET [nodefrag]  one fragment, of UDP to PORT when OFFSET is 0
  *   options ADDRESS PORT | routed ADDRESS PORT VIA    datagram, then another with LSRR or an IPv6 segment routing header
+ *   redirect ADDRESS SERVER PORT             ICMP redirect to ADDRESS, about its datagram from PORT to SERVER's 5000
+ *   join GROUP COUNT                         COUNT groups on eth0 from GROUP on, one every 50 ms
  *   large ADDRESS PORT BYTES                 one datagram, fragmented by the stack
  *   talk ADDRESS PORT STEP...                one connection: "say" (a byte, wait 300 ms for its echo), "sleep=MS", "end"
  *   pour tcp|udp ADDRESS PORT BYTES          as much as goes; prints the bytes that the socket took
@@ -46,7 +48,7 @@ struct target {
 };
 
 static struct timespec started;
-static const char *device, *source;
+static const char *device, *source, *source_port = "0";
 
 /* Prints the verdict; `r` < 0 means errno. */
 static int tell(long r, const char *good)
@@ -88,7 +90,7 @@ static int open_socket(const struct target *target, int type, int protocol)
 	struct target from;
 
 	if (source)
-		from = target_of(source, "0");
+		from = target_of(source, source_port);
 	if (fd < 0 || (source && bind(fd, &from.any, from.len) < 0) ||
 	    (device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0)) {
 		fprintf(stderr, "egress-probe: socket: %s\n", strerror(errno));
@@ -183,6 +185,42 @@ static int try_icmp(char **a, bool is_ping)
 	memcpy(message + 2, &sum, sizeof(sum));
 	sent = sendto(fd, message, sizeof(message), 0, &target.any, target.len);
 	return is_ping ? tell_answer(fd, sent) : tell(sent, "sent");
+}
+
+static int try_redirect(char **a)
+{
+	struct target to = target_of(a[0], "0"), server = target_of(a[1], "0");
+	int fd = open_socket(&to, SOCK_RAW, IPPROTO_ICMP);
+	struct {
+		struct icmphdr icmp;
+		struct iphdr ip;
+		struct udphdr udp;
+	} message = {
+		.icmp = { .type = ICMP_REDIRECT, .code = ICMP_REDIR_HOST, .un.gateway = inet_addr("10.9.0.5") },
+		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP, .tot_len = htons(29),
+			.saddr = to.v4.sin_addr.s_addr, .daddr = server.v4.sin_addr.s_addr },
+		.udp = { .source = htons((uint16_t)atoi(a[2])), .dest = htons(5000), .len = htons(9) },
+	};
+
+	message.ip.check = checksum(&message.ip, sizeof(message.ip), 0);
+	message.icmp.checksum = checksum(&message, sizeof(message), 0);
+	return tell(sendto(fd, &message, sizeof(message), 0, &to.any, to.len), "sent");
+}
+
+static int try_join(char **a)
+{
+	struct target group = target_of(a[0], "0");
+	int fd = open_socket(&group, SOCK_DGRAM, 0), count = atoi(a[1]);
+
+	for (int i = 0; i < count; i++) {
+		struct ipv6_mreq wish = { group.v6.sin6_addr, if_nametoindex("eth0") };
+
+		wish.ipv6mr_multiaddr.s6_addr[13] = (uint8_t)i;
+		if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &wish, sizeof(wish)) < 0)
+			return tell(-1, "");
+		usleep(50000);
+	}
+	return tell(0, "joined");
 }
 
 static int try_ack(char **a)
@@ -324,8 +362,8 @@ int main(int argc, char **argv)
 	const char *what;
 	int count;
 
-	for (; *a && (!strncmp(*a, "dev=", 4) || !strncmp(*a, "src=", 4)); a++)
-		*(**a == 'd' ? &device : &source) = *a + 4;
+	for (; *a && strchr(*a, '='); a++)
+		*(**a == 'd' ? &device : !strncmp(*a, "src=", 4) ? &source : &source_port) = strchr(*a, '=') + 1;
 	what = *a ? *a++ : "";
 	count = argc - (int)(a - argv);
 	if (!strcmp(what, "tcp") && count == 2)
@@ -338,6 +376,10 @@ int main(int argc, char **argv)
 		return try_icmp(a, false);
 	if (!strcmp(what, "ping") && count == 1)
 		return try_icmp(a, true);
+	if (!strcmp(what, "redirect") && count == 3)
+		return try_redirect(a);
+	if (!strcmp(what, "join") && count == 2)
+		return try_join(a);
 	if (!strcmp(what, "ack") && count == 2)
 		return try_ack(a);
 	if (!strcmp(what, "fragment") && count >= 3)

@@ -316,6 +316,44 @@ from() {
 ECONNRESET" ]
 }
 
+# Reports of multicast groups that come out while COMMAND runs.
+count_reports() {
+	outer nft -f - <<-'RULES'
+		table inet reports {
+			counter told { }
+			chain seen {
+				type filter hook prerouting priority -600; policy accept;
+				icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } counter name told
+			}
+		}
+	RULES
+	"$@"
+	reports=$(outer nft list counter inet reports told | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
+	outer nft delete table inet reports
+}
+
+@test "egress: the groups that it joins are told to the link a few times a minute only" {
+	inner sysctl -qw net.ipv6.conf.eth0.force_mld_version=1
+	count_reports probe join ff02::1:2:3 60
+	[ "$reports" -ge 50 ]
+	load_table "${standard_rules[@]}"
+	count_reports probe join ff02::1:2:4 60
+	inner sysctl -qw net.ipv6.conf.eth0.force_mld_version=0
+	echo "$reports"
+	[ "$reports" -ge 1 ]
+	[ "$reports" -le 14 ]
+}
+
+@test "ingress: an ICMP redirect is not for us" {
+	load_table "${standard_rules[@]}"
+	is reply src=10.9.0.2 sport=40100 udp 10.9.0.3 5000
+	[[ $(ask counters) =~ denied_packets=([0-9]+) ]]
+	local before=${BASH_REMATCH[1]}
+	outer "$builddir/tests/live/egress-probe" redirect 10.9.0.2 10.9.0.3 40100
+	[[ $(ask counters) =~ denied_packets=([0-9]+) ]]
+	[ "${BASH_REMATCH[1]}" = $((before + 1)) ]
+}
+
 @test "egress: another network that is joined later is walled in as well" {
 	load_table "${standard_rules[@]}"
 	ip -n outer link add cable1 type veth peer name eth1 netns inner

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gate-run [alive=MS] [orphan=1] STEP...: plays the guardian in the current network namespace, for tests/live/gate.bats:
+ * gate-run [alive=MS] [orphan=1] [deaf=1] STEP...: plays the guardian in the current network namespace, for tests/live/gate.bats:
  * installs a table, starts the gate, then takes the steps one by one and prints what came of each.
  *
  *   beat         one beat; prints the answer          beats=N:MS   N of them, MS apart
@@ -9,7 +9,8 @@
  *   close        closes the channel                   status       what the kernel says of the gate
  *   ended=MS     waits for the gate's end             intrude      lets the gate make a system call that it has no use for
  *
- * orphan=1: the table belongs to nobody (as before Linux 6.9), so that others can change it.
+ * orphan=1: the table belongs to nobody (as before Linux 6.9), so that others can change it. deaf=1: the watching socket has
+ * next to no room.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +28,7 @@
 struct run {
 	struct gate_settings settings;
 	int channel_fd;		/* the guardian's end */
-	bool orphan;
+	bool orphan, deaf;
 	pid_t gate_pid;
 };
 
@@ -56,6 +57,7 @@ static int install(struct run *run)
 		.egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = run->settings.alive_ms,
 	};
 	struct err err = ERR_INIT;
+	int little = 1;
 	bool owned;
 
 	run->settings.nl_fd = nft_open(&err);
@@ -71,7 +73,7 @@ static int install(struct run *run)
 	if (run->settings.watch_fd < 0 || ruleset_watch(run->settings.watch_fd, &err) ||
 	    gate_port_id(run->settings.nl_fd, &run->settings.nl_port_id, &err))
 		return fail(&err);
-	return 0;
+	return run->deaf && setsockopt(run->settings.watch_fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)) < 0 ? -1 : 0;
 }
 
 static int start(struct run *run)
@@ -215,6 +217,8 @@ int main(int argc, char **argv)
 			run.settings.alive_ms = (uint32_t)atoi(argv[i] + 6);
 		else if (!strcmp(argv[i], "orphan=1"))
 			run.orphan = true;
+		else if (!strcmp(argv[i], "deaf=1"))
+			run.deaf = true;
 		else
 			break;
 	}
