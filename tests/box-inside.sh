@@ -92,4 +92,5 @@ mkdir -p /run/lock
 mount --make-rshared /
 hostname box
 ip link set lo up 2>/dev/null || :
-env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI-}" QUOD_BOX=1 "$@" || exit $?
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI-}" \
+	QUOD_BOX=1 QUOD_BOX_NAME="$(basename "$BOX_WORK")" "$@" || exit $?

@@ -116,6 +116,11 @@ nothing() {
 	nothing "$(grep -rnE '\bskip\b' tests --include='*.bats' --exclude=layers.bats | grep -vE 'ski[p] "[^"]{12,}"|@test|^[^:]*:[0-9]*:[ 	]*#' || true)"
 }
 
+@test "words: a test waits for what it started, by number" {
+	# a bare wait waits for the countdown of BATS_TEST_TIMEOUT, too
+	nothing "$(grep -nE '^[ 	]*wait( -n.*)?$' tests/live/* tests/offline/* tests/*.bats -s --binary-files=without-match || true)"
+}
+
 @test "words: every source file is in the tarball's list" {
 	nothing "$(for file in $(sources); do
 		grep -qF "$file" Makefile.am || echo "$file is not in Makefile.am"

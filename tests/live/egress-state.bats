@@ -59,7 +59,7 @@ elements() {
 	ask renew 60000
 	is connected tcp 10.9.0.3 80
 	is connected tcp fd09::3 80
-	wait
+	wait $!
 	# nothing was reset: the second byte comes late, with the third
 	[ "$(cat "$BATS_TEST_TMPDIR/talk")" = "reply
 silence
@@ -97,7 +97,7 @@ reply" ]
 	[ "${BASH_REMATCH[1]}" = 0 ]
 	[ "$(witness any)" = 20000 ]
 	exec 7>&-
-	wait
+	wait $!
 }
 
 @test "budget: never more than it leaves, then connections end and new ones are refused" {

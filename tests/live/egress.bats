@@ -310,7 +310,7 @@ from() {
 	probe talk 10.9.0.3 80 say sleep=2500 say >"$BATS_TEST_TMPDIR/talk" &
 	wait_for 5 grep -q reply "$BATS_TEST_TMPDIR/talk"
 	inner nft delete element inet quod allow4 '{ 10.9.0.3 . tcp . 80 }'
-	wait
+	wait $!
 	inner sysctl -qw "net.netfilter.nf_conntrack_tcp_timeout_established=$before"
 	[ "$(cat "$BATS_TEST_TMPDIR/talk")" = "reply
 ECONNRESET" ]
