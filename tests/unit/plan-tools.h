@@ -12,7 +12,6 @@
 #include "oci/pointer.h"
 #include "shim/base/cleanup.h"
 #include "shim/policy/plan.h"
-#include "tests/unit/plan-stubs.h"
 #include "tests/unit/tap.h"
 
 typedef void (*planner)(const struct plan_input *input, struct plan *plan);

@@ -12,7 +12,6 @@
 #include "shim/policy/paths.h"
 #include "shim/policy/plan.h"
 #include "shim/policy/ranges.h"
-#include "tests/unit/plan-stubs.h"
 #include "tests/unit/tap.h"
 
 #define ID "5d0e4f6d6e2b"
