@@ -3,11 +3,10 @@
  * quodctl verify CONTAINER | --all: promised beside in force. Exit status 0 only when every control of every container is
  * proven; a container that has ended or has not begun to run is said to be so, and is no proof.
  */
-#include "shim/ctl/verify.h"
+#include "shim/proof/proof.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,85 +17,43 @@
 #include "shim/ctl/find.h"
 #include "shim/ctl/table.h"
 
-static const char *const proof_names[] = { "proven", "failed", "inconclusive" };
-static const enum tone proof_tones[] = { TONE_GOOD, TONE_BAD, TONE_DOUBT };
+static const char *const outcome_names[] = { "proven", "failed", "inconclusive" };
+static const enum tone outcome_tones[] = { TONE_GOOD, TONE_BAD, TONE_DOUBT };
 
-void verify_add(struct verify *verify, const char *key, enum proof proof, const char *how, const char *promised_format, ...)
-{
-	struct verify_row *row;
-	va_list args;
-
-	verify->rows = alloc_grow(verify->rows, verify->count + 1, sizeof(*verify->rows));
-	row = &verify->rows[verify->count++];
-	*row = (struct verify_row){ .key = key, .proof = proof, .how = alloc_copy(how), .in_force = alloc_copy("unknown") };
-	va_start(args, promised_format);
-	if (vasprintf(&row->promised, promised_format, args) < 0)
-		row->promised = alloc_copy("");
-	va_end(args);
-}
-
-void verify_saw(struct verify *verify, const char *format, ...)
-{
-	struct verify_row *row = &verify->rows[verify->count - 1];
-	char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	va_end(args);
-	if (text) {
-		free(row->in_force);
-		row->in_force = text;
-	}
-}
-
-void verify_release(struct verify *verify)
-{
-	for (size_t i = 0; i < verify->count; i++) {
-		free(verify->rows[i].promised);
-		free(verify->rows[i].in_force);
-		free(verify->rows[i].how);
-	}
-	free(verify->rows);
-	verify->rows = NULL;
-	verify->count = 0;
-}
-
-static void print_rows(const struct verify *verify)
+static void print_rows(const struct proof *verify)
 {
 	static const char *const heads[] = { "CONTROL", "PROMISED", "IN FORCE", "VERDICT", "HOW SEEN", NULL };
 	struct table table;
 
 	table_init(&table, heads);
 	for (size_t i = 0; i < verify->count; i++) {
-		const struct verify_row *row = &verify->rows[i];
+		const struct proof_row *row = &verify->rows[i];
 
 		table_add(&table, TONE_PLAIN, row->key);
 		table_add(&table, TONE_PLAIN, row->promised);
 		table_add(&table, TONE_PLAIN, row->in_force);
-		table_add(&table, proof_tones[row->proof], proof_names[row->proof]);
+		table_add(&table, outcome_tones[row->outcome], outcome_names[row->outcome]);
 		table_add(&table, TONE_PLAIN, row->how);
 	}
 	table_print(&table, stdout);
 	table_release(&table);
 }
 
-static struct json *rows_to_json(struct json_tree *tree, const struct verify *verify)
+static struct json *rows_to_json(struct json_tree *tree, const struct proof *verify)
 {
 	struct json *node = json_make_object(tree), *rows = json_make_array(tree);
 
 	json_set(tree, node, "id", json_make_string(tree, verify->record->id));
 	json_set(tree, node, "profile", json_make_string(tree, verify->record->profile));
 	for (size_t i = 0; i < verify->count; i++) {
-		const struct verify_row *row = &verify->rows[i];
+		const struct proof_row *row = &verify->rows[i];
 		struct json *one = json_make_object(tree);
 
 		json_set(tree, one, "key", json_make_string(tree, row->key));
 		json_set(tree, one, "promised", json_make_string(tree, row->promised));
 		json_set(tree, one, "in_force", json_make_string(tree, row->in_force));
 		json_set(tree, one, "how", json_make_string(tree, row->how));
-		json_set(tree, one, "verdict", json_make_string(tree, proof_names[row->proof]));
+		json_set(tree, one, "verdict", json_make_string(tree, outcome_names[row->outcome]));
 		json_append(tree, rows, one);
 	}
 	json_set(tree, node, "controls", rows);
@@ -117,33 +74,6 @@ static int read_config(int state_fd, struct json_tree **tree, struct err *err)
 	return r ? r : json_parse(text, len, JSON_PLAIN, oci_config_free_form, tree, err);
 }
 
-/* A process that has not executed the container's program yet is still the runtime's. */
-static bool has_begun(pid_t pid)
-{
-	cleanup_free char *link = alloc_printf("/proc/%d/exe", (int)pid), *name = verify_proc_field(pid, "status", "Name");
-	char target[64];
-	ssize_t len = readlink(link, target, sizeof(target) - 1);
-
-	target[len < 0 ? 0 : len] = '\0';
-	return name && strncmp(name, "runc", 4) && !strstr(target, "memfd:runc") && !strstr(target, "/runc");
-}
-
-static int check_all(struct verify *verify, const struct state_places *places, struct err *err)
-{
-	int r = spaces_read(places, verify->record->key, &verify->spaces, err);
-
-	if (r)
-		return err_wrap(err, "%s", verify->record->id);
-	if (!has_begun(verify->spaces.pid))
-		return err_set(err, ESRCH, "%s: its first process doesn't run (yet, or any more)", verify->record->id);
-	verify_process(verify);
-	verify_namespaces(verify);
-	verify_mounts(verify);
-	verify_resources(verify);
-	verify_network(verify);
-	return 0;
-}
-
 /* One container: CTL_YES, CTL_NO or CTL_FAILED; its rows go to the terminal, or into `list`. */
 static int verify_one(const struct ctl *ctl, const char *name, struct json_tree *tree, struct json *list)
 {
@@ -152,7 +82,7 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	struct json_tree *config = NULL;
 	struct err err = ERR_INIT;
 	cleanup_close int state_fd = -1;
-	struct verify verify = { .record = &record };
+	struct proof verify = { .record = &record, .stage = PROOF_RUNNING };
 	int r, status = CTL_YES;
 
 	r = container_find(&ctl->places, name, &record, &state_fd, &err);
@@ -163,16 +93,16 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	verify.profile = profile;
 	verify.config = config ? json_root(config) : NULL;
 	if (!r)
-		r = check_all(&verify, &ctl->places, &err);
+		r = proof_look(&verify, &ctl->places, &err);
 	for (size_t i = 0; i < verify.count; i++)
-		status = verify.rows[i].proof == PROOF_PROVEN ? status : CTL_NO;
+		status = verify.rows[i].outcome == PROOF_PROVEN ? status : CTL_NO;
 	if (r)
 		status = ctl_fail("%s", err.text);
 	else if (ctl->json)
 		json_append(tree, list, rows_to_json(tree, &verify));
 	else
 		print_rows(&verify);
-	verify_release(&verify);
+	proof_release(&verify);
 	json_tree_free(config);
 	profile_free(profile);
 	record_release(&record);

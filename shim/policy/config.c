@@ -156,6 +156,7 @@ static struct host_config *make_defaults(void)
 	config->ledger_keep_ms = 30ull * 86400000;
 	config->containers_max = 256;
 	config->creates_per_minute = 600;
+	config->prove = true;
 	config->config_bytes = 4 << 20;
 	config->mounts_max = 1024;
 	return config;
@@ -196,8 +197,6 @@ int host_config_check_enforced(const struct host_config *config, struct err *err
 
 	if (config->rule_count)
 		what = "rules: choosing a profile by rule";
-	else if (config->prove)
-		what = "prove: \"start\", a proof before the first instruction,";
 	else if (config->require_safe_runtime)
 		what = "require_safe_runtime: the list of runtimes with known escapes";
 	if (what)

@@ -176,6 +176,8 @@ static int lock_down(struct guardian *guardian, struct err *err)
 static int prepare(struct guardian *guardian, struct err *err)
 {
 	const struct warden_settings *settings = guardian->settings;
+	const struct leash_demand demand = { settings->allowed_capabilities, settings->must_have_no_new_privs,
+					     settings->must_have_filter };
 	int r = open_own(guardian, err);
 
 	if (!r)
@@ -192,7 +194,7 @@ static int prepare(struct guardian *guardian, struct err *err)
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
 	if (!r && settings->guard == 0) {
-		r = leash_take(&guardian->leash, settings->pid, err);
+		r = leash_take(&guardian->leash, settings->pid, &demand, err);
 		guardian->has_leash = !r;
 	}
 	if (!r)
@@ -222,11 +224,16 @@ static void first_gone(struct guardian *guardian, uint64_t now_ms)
 static void attend_first(struct guardian *guardian, bool pid_fd_says_gone, uint64_t now_ms)
 {
 	unsigned news = guardian->has_leash ? leash_attend(&guardian->leash, now_ms) : LEASH_QUIET;
+	char cause[sizeof(guardian->cause)];
 
 	if (news & LEASH_EXEC)
 		guardian_start_run(guardian, now_ms);
 	if (news & LEASH_EXITING)
 		guardian_read_cpu(guardian);
+	if (news & LEASH_UNPROVEN) {
+		snprintf(cause, sizeof(cause), "killed: not proven at its first instruction: %s", guardian->leash.lacking);
+		guardian_end(guardian, cause, false, now_ms);
+	}
 	if (news & LEASH_LOST)
 		guardian_end(guardian, "killed: the first process could not be held (guard: kill)", false, now_ms);
 	if (news & LEASH_ALONE)

@@ -80,11 +80,11 @@ int leash_is_init(pid_t pid, struct err *err)
 	return last && end - last == 1 && *last == '1';
 }
 
-int leash_take(struct leash *leash, pid_t pid, struct err *err)
+int leash_take(struct leash *leash, pid_t pid, const struct leash_demand *demand, struct err *err)
 {
 	int r;
 
-	*leash = (struct leash){ .pid = pid, .status_fd = -1 };
+	*leash = (struct leash){ .pid = pid, .status_fd = -1, .demand = *demand };
 	r = leash_is_init(pid, err);
 	if (r < 0)
 		return r;
@@ -140,6 +140,59 @@ static void let_die(struct leash *leash, int number, uint64_t now_ms)
 	}
 }
 
+/* The number behind "NAME:\t" in the status text; false when there is none. */
+static bool status_number(const char *text, const char *name, int base, uint64_t *value)
+{
+	const char *at = strstr(text, name);
+	char *end;
+
+	if (!at)
+		return false;
+	at += strlen(name);
+	*value = strtoull(at, &end, base);
+	return end != at;
+}
+
+/* The kernel's word on what came into being with this execve; false, with what is lacking, when it is not as demanded. */
+static bool is_as_demanded(struct leash *leash)
+{
+	static const char *const sets[] = { "CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t" };
+	char text[4096];
+	uint64_t value = 0;
+
+	if (read_status(leash->status_fd, text, sizeof(text))) {
+		snprintf(leash->lacking, sizeof(leash->lacking), "its status can't be read");
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		if (!status_number(text, sets[i], 16, &value) || (value & ~leash->demand.allowed_capabilities)) {
+			snprintf(leash->lacking, sizeof(leash->lacking), "process.capabilities: %.6s is %016llx", sets[i],
+				 (unsigned long long)value);
+			return false;
+		}
+	if (leash->demand.no_new_privs && (!status_number(text, "NoNewPrivs:\t", 10, &value) || value != 1)) {
+		snprintf(leash->lacking, sizeof(leash->lacking), "process.no_new_privs is off");
+		return false;
+	}
+	if (leash->demand.filter && (!status_number(text, "Seccomp:\t", 10, &value) || value != 2)) {
+		snprintf(leash->lacking, sizeof(leash->lacking), "seccomp.floor: no filter");
+		return false;
+	}
+	return true;
+}
+
+/* It stands still until it is let go: what is not as demanded never runs. */
+static unsigned meet_exec(struct leash *leash)
+{
+	if (!leash->is_proven && !is_as_demanded(leash)) {
+		kill(leash->pid, SIGKILL);
+		return LEASH_EXEC | LEASH_UNPROVEN;
+	}
+	leash->is_proven = true;
+	go_on(leash, 0);
+	return LEASH_EXEC;
+}
+
 static unsigned meet_stop(struct leash *leash, int status, uint64_t now_ms)
 {
 	int event = status >> 16, number = WSTOPSIG(status);
@@ -147,8 +200,7 @@ static unsigned meet_stop(struct leash *leash, int status, uint64_t now_ms)
 
 	switch (event) {
 	case PTRACE_EVENT_EXEC:
-		go_on(leash, 0);
-		return LEASH_EXEC;
+		return meet_exec(leash);
 	case PTRACE_EVENT_EXIT:
 		if (ptrace(PTRACE_GETEVENTMSG, leash->pid, NULL, &message) == 0) {
 			leash->knows_status = true;

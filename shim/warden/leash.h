@@ -20,10 +20,20 @@ enum leash_news {
 	LEASH_ALONE = 16,	/* its main thread has exited, the process has not within 10 s */
 	LEASH_GONE = 4,		/* it has ended and was reaped; exit_status is final */
 	LEASH_LOST = 8,		/* it is no longer held and could not be taken again */
+	LEASH_UNPROVEN = 32,	/* its first program was executed without what is demanded (see lacking), and was killed */
+};
+
+/* What must be so when the container's program has been executed, before its first instruction. */
+struct leash_demand {
+	uint64_t allowed_capabilities;	/* no other in any of the five sets */
+	bool no_new_privs, filter;
 };
 
 struct leash {
 	pid_t pid;
+	struct leash_demand demand;
+	bool is_proven;		/* it was so, at the first execve */
+	char lacking[64];	/* what was not */
 	int status_fd;		/* /proc/PID/status */
 	bool is_init;		/* first of its pid namespace: signals without a handler are dropped for it */
 	bool is_held;
@@ -41,7 +51,7 @@ struct leash {
 int leash_is_init(pid_t pid, struct err *err);
 
 /* Opens what is needed and takes hold. Needs CAP_SYS_PTRACE over the process. */
-int leash_take(struct leash *leash, pid_t pid, struct err *err);
+int leash_take(struct leash *leash, pid_t pid, const struct leash_demand *demand, struct err *err);
 
 /* Handles all that the process has done since; returns enum leash_news, or'ed. now_ms: CLOCK_BOOTTIME. Allocates nothing. */
 unsigned leash_attend(struct leash *leash, uint64_t now_ms);

@@ -11,7 +11,7 @@
 #include "shim/base/err.h"
 
 #define WARDEN_MAGIC 0x71756f64u	/* "quod" */
-#define WARDEN_VERSION 2u
+#define WARDEN_VERSION 3u
 
 /* Descriptors of the guardian at its start. */
 enum warden_fd {
@@ -30,6 +30,8 @@ struct warden_settings {
 	uint32_t magic, version;
 	int32_t pid;			/* container's first process, host pid namespace */
 	uint32_t guard;			/* enum guard: 0 kill, 1 network */
+	uint64_t allowed_capabilities;	/* what may be in any set when the program is executed (guard kill) */
+	uint32_t must_have_no_new_privs, must_have_filter;	/* and what must be on then */
 	uint64_t wall_ms, cpu_ms, egress_bytes;	/* budgets of the profile, UINT64_MAX unlimited */
 	uint64_t wall_spent_ms, cpu_spent_us, egress_spent;	/* from the ledger */
 	uint64_t grace_ms;

@@ -63,6 +63,12 @@ static void take_option(struct options *options, const char *name, const char *v
 		}
 	if (!strcmp(name, "guard"))
 		settings->guard = !strcmp(value, "network");
+	else if (!strcmp(name, "caps"))
+		settings->allowed_capabilities = strtoull(value, NULL, 16);
+	else if (!strcmp(name, "nnp"))
+		settings->must_have_no_new_privs = atoi(value) != 0;
+	else if (!strcmp(name, "filter"))
+		settings->must_have_filter = atoi(value) != 0;
 	else if (!strcmp(name, "freeze"))
 		settings->freeze_when_spent = value[0] == '1';
 	else if (!strcmp(name, "egress_stops"))
@@ -104,6 +110,7 @@ static char **parse(struct options *options, char **argv)
 	*options = (struct options){
 		.settings = { .magic = WARDEN_MAGIC,
 			      .version = WARDEN_VERSION,
+			      .allowed_capabilities = UINT64_MAX,
 			      .wall_ms = UINT64_MAX,
 			      .cpu_ms = UINT64_MAX,
 			      .egress_bytes = UINT64_MAX,

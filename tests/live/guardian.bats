@@ -383,3 +383,13 @@ counts_cpu() {
 	umount "$dir/log"
 	[ "$(ledger ended)" = "wall 300ms spent" ]
 }
+
+@test "guardian: a program that is executed without what was promised is killed at its first instruction" {
+	guard caps=0 -- sh -c "touch $dir/ran"
+	ends 5 "killed: not proven at its first instruction: process.capabilities: CapPrm is"
+	guard nnp=1 -- sh -c "touch $dir/ran"
+	ends 5 "killed: not proven at its first instruction: process.no_new_privs is off"
+	guard filter=1 -- sh -c "touch $dir/ran"
+	ends 5 "killed: not proven at its first instruction: seccomp.floor: no filter"
+	[ ! -e "$dir/ran" ]
+}

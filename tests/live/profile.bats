@@ -75,6 +75,4 @@ refused() {
 	refused "unknown key 'defaultprofile': the nearest known one is 'default_profile'"
 	write_config <<<'{ "version": 1, "rules": [ { "match": { "user": 0 }, "profile": "x" } ] }'
 	refused 'rules: choosing a profile by rule is not enforced by this version'
-	write_config <<<'{ "version": 1, "prove": "start" }'
-	refused 'is not enforced by this version'
 }

@@ -36,7 +36,7 @@ static void test_defaults(void)
 	IS_STR(config->audit_file, QUOD_LOGDIR "/audit.jsonl", "config: the audit trail has its place");
 	OK(!config->rule_count && !config->selectable.count && !config->audit_continue && config->audit_anchor_syslog &&
 		   config->audit_rotate == 64 << 20 && config->audit_keep == 16 && config->ledger_keep_ms == 2592000000ull &&
-		   config->containers_max == 256 && config->creates_per_minute == 600 && !config->prove &&
+		   config->containers_max == 256 && config->creates_per_minute == 600 && config->prove &&
 		   config->config_bytes == 4194304 && config->mounts_max == 1024,
 	   "config: no rules, nothing selectable, refuse what can't be recorded");
 	OK(!host_config_check_enforced(config, &err), "config: the defaults can be held");
@@ -56,7 +56,7 @@ static void test_every_key(void)
 		"  { \"match\": { \"workspace\": \"/srv/agents/web/**\" }, \"profile\": \"unmanaged\" } ],\n"
 		"\"selectable\": [\"locked\", \"web\"], \"audit\": { \"file\": \"/var/log/a.jsonl\", \"on_error\": \"continue\",\n"
 		"  \"rotate\": \"1M\", \"keep\": 3, \"anchor\": \"none\" }, \"ledger\": { \"keep\": \"7d\" },\n"
-		"\"containers\": { \"max\": 0, \"creates_per_minute\": 5 }, \"prove\": \"start\",\n"
+		"\"containers\": { \"max\": 0, \"creates_per_minute\": 5 }, \"prove\": \"off\",\n"
 		"\"limits\": { \"config_bytes\": 65536, \"mounts\": 10 } }",
 		&err);
 
@@ -72,7 +72,7 @@ static void test_every_key(void)
 	   "config: rules in their order");
 	OK(config->selectable.count == 2 && config->audit_continue && config->audit_rotate == 1 << 20 && config->audit_keep == 3 &&
 		   !config->audit_anchor_syslog && config->ledger_keep_ms == 604800000 && !config->containers_max &&
-		   config->creates_per_minute == 5 && config->prove && config->config_bytes == 65536 && config->mounts_max == 10,
+		   config->creates_per_minute == 5 && !config->prove && config->config_bytes == 65536 && config->mounts_max == 10,
 	   "config: all the rest");
 	host_config_free(config);
 }
@@ -118,7 +118,6 @@ static void test_unenforced(void)
 		const char *text, *key;
 	} asked[] = {
 		{ "{ \"version\": 1, \"rules\": [ { \"match\": { \"user\": 1 }, \"profile\": \"x\" } ] }", "rules" },
-		{ "{ \"version\": 1, \"prove\": \"start\" }", "prove" },
 		{ "{ \"version\": 1, \"require_safe_runtime\": true }", "require_safe_runtime" },
 	};
 

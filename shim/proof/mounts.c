@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verify: the container's mount table (/proc/PID/mountinfo): nothing stands there that the plan did not put there. */
+/* Proof: the container's mount table (/proc/PID/mountinfo): nothing stands there that the plan did not put there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/ctl/verify.h"
+#include "shim/proof/proof.h"
 #include "shim/policy/paths.h"
 #include "shim/policy/units.h"
 
@@ -105,9 +105,9 @@ static bool is_runtimes_own(const char *place)
 	return path_is_within(place, "/sys/fs/cgroup");
 }
 
-static bool is_planned(const struct verify *verify, const char *place)
+static bool is_planned(const struct proof *proof, const char *place)
 {
-	const struct json *mounts = json_get(verify->config, "mounts"), *node = json_get(verify->config, "linux");
+	const struct json *mounts = json_get(proof->config, "mounts"), *node = json_get(proof->config, "linux");
 	const struct json *devices = json_get(node, "devices");
 
 	if (is_runtimes_own(place))
@@ -127,31 +127,31 @@ static bool is_planned(const struct verify *verify, const char *place)
 	return in_paths(json_get(node, "maskedPaths"), place) || in_paths(json_get(node, "readonlyPaths"), place);
 }
 
-static void check_table(struct verify *verify, const struct mount_table *table)
+static void check_table(struct proof *proof, const struct mount_table *table)
 {
 	const char *strange = NULL;
 
 	for (size_t i = 0; i < table->count && !strange; i++)
-		if (!is_planned(verify, table->lines[i].place))
+		if (!is_planned(proof, table->lines[i].place))
 			strange = table->lines[i].place;
-	verify_add(verify, "mounts.allow", !table->count ? PROOF_INCONCLUSIVE : strange ? PROOF_FAILED : PROOF_PROVEN,
+	proof_add(proof, "mounts.allow", !table->count ? PROOF_INCONCLUSIVE : strange ? PROOF_FAILED : PROOF_PROVEN,
 		   "/proc/PID/mountinfo", "no mount but those of the plan");
 	if (strange)
-		verify_saw(verify, "one at %s", strange);
+		proof_saw(proof, "one at %s", strange);
 	else
-		verify_saw(verify, "%zu mounts, all planned", table->count);
+		proof_saw(proof, "%zu mounts, all planned", table->count);
 }
 
-static void check_root(struct verify *verify, const struct mount_table *table)
+static void check_root(struct proof *proof, const struct mount_table *table)
 {
 	const struct mount_line *root = table_find(table, "/");
 
-	if (!verify->profile->rootfs.readonly)
+	if (!proof->profile->rootfs.readonly)
 		return;
-	verify_add(verify, "rootfs.readonly",
+	proof_add(proof, "rootfs.readonly",
 		   !root ? PROOF_INCONCLUSIVE : has_option(root->options, "ro") ? PROOF_PROVEN : PROOF_FAILED, "/proc/PID/mountinfo",
 		   "read-only");
-	verify_saw(verify, "%s", root ? root->options : "unknown");
+	proof_saw(proof, "%s", root ? root->options : "unknown");
 }
 
 /* The kernel writes a tmpfs's size in KiB: "size=16384k". */
@@ -167,10 +167,10 @@ static uint64_t size_of(const struct mount_line *line)
 	return *end == 'k' ? value << 10 : value;
 }
 
-static void check_tmpfs(struct verify *verify, const struct mount_table *table)
+static void check_tmpfs(struct proof *proof, const struct mount_table *table)
 {
-	for (size_t i = 0; i < verify->profile->rootfs.tmpfs_count; i++) {
-		const struct tmpfs_rule *rule = &verify->profile->rootfs.tmpfs[i];
+	for (size_t i = 0; i < proof->profile->rootfs.tmpfs_count; i++) {
+		const struct tmpfs_rule *rule = &proof->profile->rootfs.tmpfs[i];
 		const struct mount_line *line = table_find(table, rule->path);
 		cleanup_buf struct buf bytes = BUF_INIT;
 
@@ -178,19 +178,19 @@ static void check_tmpfs(struct verify *verify, const struct mount_table *table)
 		if (rule->path[0] != '/' || (line && strcmp(line->type, "tmpfs")))
 			continue;
 		bytes_print(&bytes, rule->bytes);
-		verify_add(verify, "rootfs.tmpfs", line && size_of(line) <= rule->bytes ? PROOF_PROVEN : PROOF_FAILED,
+		proof_add(proof, "rootfs.tmpfs", line && size_of(line) <= rule->bytes ? PROOF_PROVEN : PROOF_FAILED,
 			   "/proc/PID/mountinfo", "%s of %s", rule->path, bytes.data);
-		verify_saw(verify, "%s", line ? line->super : "no tmpfs");
+		proof_saw(proof, "%s", line ? line->super : "no tmpfs");
 	}
 }
 
-static void check_masks(struct verify *verify, const struct mount_table *table)
+static void check_masks(struct proof *proof, const struct mount_table *table)
 {
 	static const char *const must[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sys", "/proc/sysrq-trigger" };
 	const char *missing = NULL;
 	size_t seen = 0;
 
-	if (!verify->profile->rootfs.mask)
+	if (!proof->profile->rootfs.mask)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(must); i++) {
 		if (table_find(table, must[i]))
@@ -198,22 +198,22 @@ static void check_masks(struct verify *verify, const struct mount_table *table)
 		else if (access(must[i], F_OK) == 0)
 			missing = must[i];
 	}
-	verify_add(verify, "rootfs.mask", missing ? PROOF_FAILED : seen ? PROOF_PROVEN : PROOF_INCONCLUSIVE, "/proc/PID/mountinfo",
+	proof_add(proof, "rootfs.mask", missing ? PROOF_FAILED : seen ? PROOF_PROVEN : PROOF_INCONCLUSIVE, "/proc/PID/mountinfo",
 		   "the kernel's files hidden or read-only");
 	if (missing)
-		verify_saw(verify, "%s is not covered", missing);
+		proof_saw(proof, "%s is not covered", missing);
 	else
-		verify_saw(verify, "all %zu that were looked for", seen);
+		proof_saw(proof, "all %zu that were looked for", seen);
 }
 
-void verify_mounts(struct verify *verify)
+void proof_mounts(struct proof *proof)
 {
 	struct mount_table table = { NULL, 0 };
 
-	table_read(verify->spaces.pid, &table);
-	check_table(verify, &table);
-	check_root(verify, &table);
-	check_tmpfs(verify, &table);
-	check_masks(verify, &table);
+	table_read(proof->spaces.pid, &table);
+	check_table(proof, &table);
+	check_root(proof, &table);
+	check_tmpfs(proof, &table);
+	check_masks(proof, &table);
 	table_free(&table);
 }

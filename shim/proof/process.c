@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verify: the first process as the kernel describes it in /proc/PID, and its namespaces. */
+/* Proof: the first process as the kernel describes it in /proc/PID, and its namespaces. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/ctl/verify.h"
+#include "shim/proof/proof.h"
 
-char *verify_proc_field(pid_t pid, const char *file, const char *name)
+char *proof_proc_field(pid_t pid, const char *file, const char *name)
 {
 	cleanup_free char *path = alloc_printf("/proc/%d/%s", (int)pid, file);
 	cleanup_fclose FILE *stream = fopen(path, "re");
@@ -28,41 +28,41 @@ char *verify_proc_field(pid_t pid, const char *file, const char *name)
 	return NULL;
 }
 
-static void check_capabilities(struct verify *verify)
+static void check_capabilities(struct proof *proof)
 {
 	static const char *const sets[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" };
-	uint64_t seen = 0, allowed = verify->profile->process.capabilities;
+	uint64_t seen = 0, allowed = proof->profile->process.capabilities;
 	bool is_known = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
-		cleanup_free char *value = verify_proc_field(verify->spaces.pid, "status", sets[i]);
+		cleanup_free char *value = proof_proc_field(proof->spaces.pid, "status", sets[i]);
 
 		is_known = is_known && value;
 		seen |= value ? strtoull(value, NULL, 16) : 0;
 	}
-	verify_add(verify, "process.capabilities", !is_known ? PROOF_INCONCLUSIVE : seen & ~allowed ? PROOF_FAILED : PROOF_PROVEN,
+	proof_add(proof, "process.capabilities", !is_known ? PROOF_INCONCLUSIVE : seen & ~allowed ? PROOF_FAILED : PROOF_PROVEN,
 		   "/proc/PID/status, all five sets", "at most %016llx", (unsigned long long)allowed);
-	verify_saw(verify, "%016llx", (unsigned long long)seen);
+	proof_saw(proof, "%016llx", (unsigned long long)seen);
 }
 
-static void check_flag(struct verify *verify, const char *key, const char *field, const char *wanted, const char *promised)
+static void check_flag(struct proof *proof, const char *key, const char *field, const char *wanted, const char *promised)
 {
-	cleanup_free char *value = verify_proc_field(verify->spaces.pid, "status", field);
+	cleanup_free char *value = proof_proc_field(proof->spaces.pid, "status", field);
 	cleanup_free char *how = alloc_printf("/proc/PID/status, %s", field);
 
-	verify_add(verify, key, !value ? PROOF_INCONCLUSIVE : strcmp(value, wanted) ? PROOF_FAILED : PROOF_PROVEN, how, "%s", promised);
-	verify_saw(verify, "%s %s", field, value ? value : "unknown");
+	proof_add(proof, key, !value ? PROOF_INCONCLUSIVE : strcmp(value, wanted) ? PROOF_FAILED : PROOF_PROVEN, how, "%s", promised);
+	proof_saw(proof, "%s %s", field, value ? value : "unknown");
 }
 
-static void check_uid(struct verify *verify)
+static void check_uid(struct proof *proof)
 {
-	cleanup_free char *value = verify_proc_field(verify->spaces.pid, "status", "Uid");
+	cleanup_free char *value = proof_proc_field(proof->spaces.pid, "status", "Uid");
 
-	if (verify->profile->process.root)
+	if (proof->profile->process.root)
 		return;
-	verify_add(verify, "process.root", !value ? PROOF_INCONCLUSIVE : atoi(value) == 0 ? PROOF_FAILED : PROOF_PROVEN,
+	proof_add(proof, "process.root", !value ? PROOF_INCONCLUSIVE : atoi(value) == 0 ? PROOF_FAILED : PROOF_PROVEN,
 		   "/proc/PID/status, Uid", "not uid 0");
-	verify_saw(verify, "uid %d", value ? atoi(value) : -1);
+	proof_saw(proof, "uid %d", value ? atoi(value) : -1);
 }
 
 static const char *limits_line(const char *name)
@@ -82,12 +82,12 @@ static const char *limits_line(const char *name)
 	return NULL;
 }
 
-static void check_rlimits(struct verify *verify)
+static void check_rlimits(struct proof *proof)
 {
-	for (size_t i = 0; i < verify->profile->process.rlimit_count; i++) {
-		const struct rlimit_rule *rule = &verify->profile->process.rlimits[i];
+	for (size_t i = 0; i < proof->profile->process.rlimit_count; i++) {
+		const struct rlimit_rule *rule = &proof->profile->process.rlimits[i];
 		const char *name = limits_line(rule->name);
-		cleanup_free char *value = name ? verify_proc_field(verify->spaces.pid, "limits", name) : NULL;
+		cleanup_free char *value = name ? proof_proc_field(proof->spaces.pid, "limits", name) : NULL;
 		char soft[32] = "", hard[32] = "";
 		uint64_t seen;
 
@@ -96,42 +96,44 @@ static void check_rlimits(struct verify *verify)
 		if (value)
 			sscanf(value, "%31s %31s", soft, hard);
 		seen = !strcmp(hard, "unlimited") ? UINT64_MAX : strtoull(hard, NULL, 10);
-		verify_add(verify, "process.rlimits", !hard[0] ? PROOF_INCONCLUSIVE : seen > rule->value ? PROOF_FAILED : PROOF_PROVEN,
+		proof_add(proof, "process.rlimits", !hard[0] ? PROOF_INCONCLUSIVE : seen > rule->value ? PROOF_FAILED : PROOF_PROVEN,
 			   "/proc/PID/limits", "%s at most %llu", rule->name, (unsigned long long)rule->value);
-		verify_saw(verify, "%s %s", rule->name, hard[0] ? hard : "unknown");
+		proof_saw(proof, "%s %s", rule->name, hard[0] ? hard : "unknown");
 	}
 }
 
-static void check_guard(struct verify *verify)
+static void check_guard(struct proof *proof)
 {
-	cleanup_free char *tracer = verify_proc_field(verify->spaces.pid, "status", "TracerPid");
+	cleanup_free char *tracer = proof_proc_field(proof->spaces.pid, "status", "TracerPid");
 	pid_t pid = tracer ? (pid_t)atoi(tracer) : 0;
-	cleanup_free char *name = pid > 0 ? verify_proc_field(pid, "status", "Name") : NULL;
+	cleanup_free char *name = pid > 0 ? proof_proc_field(pid, "status", "Name") : NULL;
 	bool is_ours = name && !strncmp(name, "quod", 4);
 
-	if (verify->profile->guard != GUARD_KILL)
+	if (proof->profile->guard != GUARD_KILL)
 		return;
-	verify_add(verify, "guard", is_ours ? PROOF_PROVEN : PROOF_FAILED, "/proc/PID/status, TracerPid",
+	proof_add(proof, "guard", is_ours ? PROOF_PROVEN : PROOF_FAILED, "/proc/PID/status, TracerPid",
 		   "kill: ends with its guardian");
 	if (is_ours)
-		verify_saw(verify, "traced by %s, pid %d", name, (int)pid);
+		proof_saw(proof, "traced by %s, pid %d", name, (int)pid);
 	else
-		verify_saw(verify, "not traced by a guardian");
+		proof_saw(proof, "not traced by a guardian");
 }
 
-void verify_process(struct verify *verify)
+void proof_process(struct proof *proof)
 {
-	check_capabilities(verify);
-	if (verify->profile->process.no_new_privs)
-		check_flag(verify, "process.no_new_privs", "NoNewPrivs", "1", "on");
-	check_uid(verify);
-	check_rlimits(verify);
-	if (verify->profile->seccomp.floor)
-		check_flag(verify, "seccomp.floor", "Seccomp", "2", "a filter");
-	check_guard(verify);
+	check_guard(proof);
+	if (proof->stage == PROOF_CREATED)
+		return;
+	check_capabilities(proof);
+	if (proof->profile->process.no_new_privs)
+		check_flag(proof, "process.no_new_privs", "NoNewPrivs", "1", "on");
+	check_uid(proof);
+	check_rlimits(proof);
+	if (proof->profile->seccomp.floor)
+		check_flag(proof, "seccomp.floor", "Seccomp", "2", "a filter");
 }
 
-void verify_namespaces(struct verify *verify)
+void proof_namespaces(struct proof *proof)
 {
 	static const struct {
 		unsigned bit;
@@ -142,18 +144,18 @@ void verify_namespaces(struct verify *verify)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		cleanup_free char *path = alloc_printf("/proc/%d/ns/%s", (int)verify->spaces.pid, namespaces[i].proc);
+		cleanup_free char *path = alloc_printf("/proc/%d/ns/%s", (int)proof->spaces.pid, namespaces[i].proc);
 		cleanup_free char *host_path = alloc_printf("/proc/1/ns/%s", namespaces[i].proc);
 		struct stat own, host;
 		bool is_known = stat(path, &own) == 0 && stat(host_path, &host) == 0;
 
-		if (!(verify->profile->namespaces.private & namespaces[i].bit))
+		if (!(proof->profile->namespaces.private & namespaces[i].bit))
 			continue;
-		verify_add(verify, "namespaces.private",
+		proof_add(proof, "namespaces.private",
 			   !is_known ? PROOF_INCONCLUSIVE : own.st_ino == host.st_ino ? PROOF_FAILED : PROOF_PROVEN,
 			   "/proc/PID/ns beside /proc/1/ns", "%s of its own", namespaces[i].name);
 		if (is_known)
-			verify_saw(verify, "%s:[%llu]%s", namespaces[i].proc, (unsigned long long)own.st_ino,
+			proof_saw(proof, "%s:[%llu]%s", namespaces[i].proc, (unsigned long long)own.st_ino,
 				   own.st_ino == host.st_ino ? ", the host's" : "");
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verify: the container's cgroup as its files say, on cgroup v1 and v2. */
+/* Proof: the container's cgroup as its files say, on cgroup v1 and v2. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -10,7 +10,7 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
-#include "shim/ctl/verify.h"
+#include "shim/proof/proof.h"
 #include "shim/policy/units.h"
 
 /* The path of the first process in the hierarchy of `controller` ("" is v2's), below the hierarchy's mount. */
@@ -46,10 +46,10 @@ static bool is_v2(void)
 }
 
 /* First line of a file of the container's cgroup; NULL when it isn't there. */
-static char *cgroup_value(struct verify *verify, const char *controller, const char *file)
+static char *cgroup_value(struct proof *proof, const char *controller, const char *file)
 {
 	bool v2 = is_v2();
-	cleanup_free char *path = cgroup_path(verify->spaces.pid, v2 ? "" : controller), *text = NULL;
+	cleanup_free char *path = cgroup_path(proof->spaces.pid, v2 ? "" : controller), *text = NULL;
 	cleanup_free char *name = !path ? NULL : v2 ? alloc_printf("/sys/fs/cgroup%s/%s", path, file) :
 							alloc_printf("/sys/fs/cgroup/%s%s/%s", controller, path, file);
 	cleanup_close int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
@@ -70,40 +70,40 @@ static uint64_t limit_value(const char *text)
 	return !strncmp(text, "max", 3) || text[0] == '-' || value >= (UINT64_MAX >> 1) - 65536 ? UINT64_MAX : value;
 }
 
-static void add_bytes(struct verify *verify, const char *key, uint64_t promised, const char *value, const char *how)
+static void add_bytes(struct proof *proof, const char *key, uint64_t promised, const char *value, const char *how)
 {
 	cleanup_buf struct buf wanted = BUF_INIT, seen = BUF_INIT;
 
 	bytes_print(&wanted, promised);
 	if (value && limit_value(value) != UINT64_MAX)
 		bytes_print(&seen, limit_value(value));
-	verify_add(verify, key, !value || limit_value(value) > promised ? PROOF_FAILED : PROOF_PROVEN, how, "at most %s", wanted.data);
-	verify_saw(verify, "%s", !value ? "not in force: this host has no such limit" : seen.len ? seen.data : "no limit");
+	proof_add(proof, key, !value || limit_value(value) > promised ? PROOF_FAILED : PROOF_PROVEN, how, "at most %s", wanted.data);
+	proof_saw(proof, "%s", !value ? "not in force: this host has no such limit" : seen.len ? seen.data : "no limit");
 }
 
-static void check_memory(struct verify *verify)
+static void check_memory(struct proof *proof)
 {
-	const struct profile *profile = verify->profile;
+	const struct profile *profile = proof->profile;
 	const char *limit_file = is_v2() ? "memory.max" : "memory.limit_in_bytes";
 	const char *swap_file = is_v2() ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
-	cleanup_free char *limit = cgroup_value(verify, "memory", limit_file), *swap = cgroup_value(verify, "memory", swap_file);
+	cleanup_free char *limit = cgroup_value(proof, "memory", limit_file), *swap = cgroup_value(proof, "memory", swap_file);
 	uint64_t swap_bound = profile->resources.swap;
 
 	if (profile->resources.memory == LIMIT_UNLIMITED)
 		return;
-	add_bytes(verify, "resources.memory", profile->resources.memory, limit, limit_file);
+	add_bytes(proof, "resources.memory", profile->resources.memory, limit, limit_file);
 	if (swap_bound == LIMIT_UNLIMITED)
 		return;
 	if (!is_v2())
 		swap_bound += profile->resources.memory;	/* memsw is memory and swap together */
-	add_bytes(verify, "resources.swap", swap_bound, swap, swap_file);
+	add_bytes(proof, "resources.swap", swap_bound, swap, swap_file);
 }
 
 /* Thousandths of a CPU; UINT64_MAX when there is no bound. */
-static uint64_t cpus_milli(struct verify *verify)
+static uint64_t cpus_milli(struct proof *proof)
 {
-	cleanup_free char *quota = cgroup_value(verify, "cpu", is_v2() ? "cpu.max" : "cpu.cfs_quota_us");
-	cleanup_free char *period = is_v2() ? NULL : cgroup_value(verify, "cpu", "cpu.cfs_period_us");
+	cleanup_free char *quota = cgroup_value(proof, "cpu", is_v2() ? "cpu.max" : "cpu.cfs_quota_us");
+	cleanup_free char *period = is_v2() ? NULL : cgroup_value(proof, "cpu", "cpu.cfs_period_us");
 	char *end = quota;
 	uint64_t us = quota && strncmp(quota, "max", 3) && quota[0] != '-' ? strtoull(quota, &end, 10) : 0;
 	uint64_t per = period ? strtoull(period, NULL, 10) : us ? strtoull(end, NULL, 10) : 0;
@@ -111,35 +111,35 @@ static uint64_t cpus_milli(struct verify *verify)
 	return us && per ? us * 1000 / per : UINT64_MAX;
 }
 
-static void check_cpus(struct verify *verify)
+static void check_cpus(struct proof *proof)
 {
-	unsigned long long promised = verify->profile->resources.cpus_milli, seen = cpus_milli(verify);
+	unsigned long long promised = proof->profile->resources.cpus_milli, seen = cpus_milli(proof);
 
 	if (promised == LIMIT_UNLIMITED)
 		return;
-	verify_add(verify, "resources.cpus", seen > promised ? PROOF_FAILED : PROOF_PROVEN, is_v2() ? "cpu.max" : "cpu.cfs_quota_us",
+	proof_add(proof, "resources.cpus", seen > promised ? PROOF_FAILED : PROOF_PROVEN, is_v2() ? "cpu.max" : "cpu.cfs_quota_us",
 		   "at most %llu.%02llu CPUs", promised / 1000, promised % 1000 / 10);
 	if (seen == UINT64_MAX)
-		verify_saw(verify, "no limit");
+		proof_saw(proof, "no limit");
 	else
-		verify_saw(verify, "%llu.%02llu CPUs", seen / 1000, seen % 1000 / 10);
+		proof_saw(proof, "%llu.%02llu CPUs", seen / 1000, seen % 1000 / 10);
 }
 
-static void check_pids(struct verify *verify)
+static void check_pids(struct proof *proof)
 {
-	cleanup_free char *value = cgroup_value(verify, "pids", "pids.max");
-	uint64_t promised = verify->profile->resources.pids;
+	cleanup_free char *value = cgroup_value(proof, "pids", "pids.max");
+	uint64_t promised = proof->profile->resources.pids;
 
 	if (promised == LIMIT_UNLIMITED)
 		return;
-	verify_add(verify, "resources.pids", !value || limit_value(value) > promised ? PROOF_FAILED : PROOF_PROVEN, "pids.max",
+	proof_add(proof, "resources.pids", !value || limit_value(value) > promised ? PROOF_FAILED : PROOF_PROVEN, "pids.max",
 		   "at most %llu", (unsigned long long)promised);
-	verify_saw(verify, "%s", value ? value : "not in force: this host has no such limit");
+	proof_saw(proof, "%s", value ? value : "not in force: this host has no such limit");
 }
 
-void verify_resources(struct verify *verify)
+void proof_resources(struct proof *proof)
 {
-	check_cpus(verify);
-	check_memory(verify);
-	check_pids(verify);
+	check_cpus(proof);
+	check_memory(proof);
+	check_pids(proof);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verify: the network namespace. The table is read from the kernel, then two connections are tried in that namespace by a
+ * Proof: the network namespace. The table is read from the kernel, then two connections are tried in that namespace by a
  * short-lived child: one to an address that isn't allowed, which must be refused at once, and one over loopback, which must
  * work: a network that is dead altogether proves nothing.
  */
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/ctl/verify.h"
+#include "shim/proof/proof.h"
 #include "shim/egress/inspect.h"
 #include "shim/egress/netns.h"
 #include "shim/egress/ruleset.h"
@@ -109,14 +109,14 @@ static int run_probe(pid_t pid, struct probe *probe)
 	return got == (ssize_t)sizeof(*probe) ? 0 : -EIO;
 }
 
-static bool may_reach_denied(const struct verify *verify)
+static bool may_reach_denied(const struct proof *proof)
 {
 	struct address address;
 
 	if (address_parse(DENIED_ADDRESS, &address))
 		return true;
-	for (size_t i = 0; i < verify->profile->egress.allow_count; i++) {
-		const struct entry *entry = &verify->profile->egress.allow[i];
+	for (size_t i = 0; i < proof->profile->egress.allow_count; i++) {
+		const struct entry *entry = &proof->profile->egress.allow[i];
 
 		if (entry->kind == ENTRY_NETWORK && network_has(&entry->network, &address))
 			return true;
@@ -124,44 +124,44 @@ static bool may_reach_denied(const struct verify *verify)
 	return false;
 }
 
-static void judge_table(struct verify *verify, const struct probe *probe)
+static void judge_table(struct proof *proof, const struct probe *probe)
 {
 	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive;
 
-	verify_add(verify, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
-		   "nf_tables of its namespace", "drops all but %zu entries", verify->profile->egress.allow_count);
+	proof_add(proof, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
+		   "nf_tables of its namespace", "drops all but %zu entries", proof->profile->egress.allow_count);
 	if (probe->error)
-		verify_saw(verify, "%s", strerror(probe->error));
+		proof_saw(proof, "%s", strerror(probe->error));
 	else
-		verify_saw(verify, "%s%s", !probe->table.has_table ? "no table" :
+		proof_saw(proof, "%s%s", !probe->table.has_table ? "no table" :
 			   !probe->table.is_whole ? "the table was changed" :
 			   !probe->table.is_alive ? "closed: its gate does not renew it" : "table quod, policy drop",
 			   probe->table.is_owned ? ", owned by its gate" : "");
 }
 
 /* Without any route nothing can leave: the refusal then is the namespace's own. */
-static void judge_connections(struct verify *verify, const struct probe *probe)
+static void judge_connections(struct proof *proof, const struct probe *probe)
 {
 	static const int refusals[] = { ECONNREFUSED, EPERM, EACCES, EHOSTUNREACH, ENETUNREACH };
 	bool refused = false;
 
-	if (probe->error || may_reach_denied(verify))
+	if (probe->error || may_reach_denied(proof))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		refused = refused || probe->denied_error == refusals[i];
-	verify_add(verify, "egress.mode", !probe->local_works ? PROOF_INCONCLUSIVE : refused ? PROOF_PROVEN : PROOF_FAILED,
+	proof_add(proof, "egress.mode", !probe->local_works ? PROOF_INCONCLUSIVE : refused ? PROOF_PROVEN : PROOF_FAILED,
 		   "two connections tried in its namespace", "%s:%d refused, loopback works", DENIED_ADDRESS, DENIED_PORT);
-	verify_saw(verify, "%s after %u us, loopback %s", probe->denied_error ? strerror(probe->denied_error) : "CONNECTED",
+	proof_saw(proof, "%s after %u us, loopback %s", probe->denied_error ? strerror(probe->denied_error) : "CONNECTED",
 		   probe->denied_us, probe->local_works ? "works" : "is dead");
 }
 
-void verify_network(struct verify *verify)
+void proof_network(struct proof *proof)
 {
 	struct probe probe = { 0 };
-	int r = run_probe(verify->spaces.pid, &probe);
+	int r = run_probe(proof->spaces.pid, &probe);
 
 	if (r < 0)
 		probe.error = -r;
-	judge_table(verify, &probe);
-	judge_connections(verify, &probe);
+	judge_table(proof, &probe);
+	judge_connections(proof, &probe);
 }

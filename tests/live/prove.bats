@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The proof before the first instruction: what was sabotaged between create and start is not started.
+
+load ../helpers
+
+setup_file() {
+	install_quod
+}
+
+setup() {
+	bundle=$BATS_TEST_TMPDIR/bundle
+	mkdir -p "$bundle"
+	make_bundle "$bundle"
+	edit_bundle "$bundle" '.process.args = ["sleep", "60"]'
+	rm -f /etc/quod/quod.json
+}
+
+create() {
+	quod --runtime "$runtime" create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" c1 </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- ||
+		{ cat "$BATS_TEST_TMPDIR/err"; return 1; }
+	pid=$(cat "$BATS_TEST_TMPDIR/pid")
+}
+
+is_refused() { # PART OF THE TEXT
+	run quod start c1
+	echo "$output"
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == "quod: start refused by profile 'balanced': "*"$1"*"(prove)" ]]
+	[ "$(quod state c1 | jq -r .status)" = created ]
+}
+
+delete() { quod delete --force c1; }
+
+each_runtime() {
+	local runtime
+	for runtime in runc crun; do
+		echo "under $runtime"
+		"$@"
+	done
+}
+
+cgroup_file() { # CONTROLLER FILE-OF-V1 FILE-OF-V2
+	local path
+	path=$(sed -n "s/^[0-9]*:$1://p" "/proc/$pid/cgroup")
+	if [ -n "$path" ]; then
+		echo "/sys/fs/cgroup/$1$path/$2"
+	else
+		echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/$3"
+	fi
+}
+
+starts() {
+	create
+	quod start c1
+	wait_for 5 quodctl verify c1
+	delete
+}
+@test "prove: an untouched container starts, and verify proves all of it" {
+	each_runtime starts
+}
+
+raised_memory() {
+	create
+	echo -1 >"$(cgroup_file memory memory.memsw.limit_in_bytes memory.swap.max)" || :
+	echo -1 >"$(cgroup_file memory memory.limit_in_bytes memory.max)"
+	is_refused "resources.memory is not in force: promised at most 4G, in force no limit"
+	delete
+}
+@test "prove: a memory limit that was taken away stops the start" {
+	each_runtime raised_memory
+}
+
+raised_pids() {
+	create
+	echo max >"$(cgroup_file pids pids.max pids.max)"
+	is_refused "resources.pids is not in force: promised at most 512, in force max"
+	delete
+}
+@test "prove: a pids limit that was taken away stops the start" {
+	each_runtime raised_pids
+}
+
+strange_mount() {
+	create
+	nsenter -t "$pid" -m mount -t tmpfs strange /workspace
+	is_refused "mounts.allow is not in force"
+	delete
+}
+@test "prove: a mount that nobody planned stops the start" {
+	each_runtime strange_mount
+}
+
+uncovered() {
+	create
+	nsenter -t "$pid" -m umount /proc/keys
+	is_refused "rootfs.mask is not in force"
+	delete
+}
+@test "prove: a mask that was taken off stops the start" {
+	each_runtime uncovered
+}
+
+dead_gate() {
+	create
+	kill -9 "$(jq .gate_pid /run/quod/containers/*/guardian)"
+	sleep 10.5
+	is_refused "egress.allow is not in force"
+	delete
+}
+@test "prove: a network whose gate is gone stops the start" {
+	runtime=runc
+	dead_gate
+}
+
+@test "prove: off starts what is sabotaged, and verify still says so" {
+	write_config <<<'{ "version": 1, "prove": "off" }'
+	runtime=runc
+	create
+	echo max >"$(cgroup_file pids pids.max pids.max)"
+	quod start c1
+	wait_for 5 eval 'quodctl verify c1 | grep resources.pids'
+	run quodctl verify c1
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output == *"resources.pids"*"max"*"failed"* ]]
+	delete
+}
