@@ -62,7 +62,7 @@ static inline struct json_tree *parse_text(const char *text)
 	for (char *at = quoted; *at; at++)
 		if (*at == '\'')
 			*at = '"';
-	if (json_parse(quoted, strlen(quoted), JSON_PLAIN, NULL, &tree, &err)) {
+	if (json_parse(quoted, strlen(quoted), JSON_PLAIN, oci_config_free_form, &tree, &err)) {
 		printf("Bail out! %s in %s\n", err.text, quoted);
 		exit(2);
 	}
