@@ -23,14 +23,22 @@ static struct json *edits_to_json(struct json_tree *tree, const struct oci_edits
 	return array;
 }
 
+static struct json *strings_to_json(struct json_tree *tree, const struct strings *strings)
+{
+	struct json *array = json_make_array(tree);
+
+	for (size_t i = 0; i < strings->count; i++)
+		json_append(tree, array, json_make_string(tree, strings->items[i]));
+	return array;
+}
+
 static struct json *plan_to_json(struct json_tree *tree, const struct plan *plan)
 {
-	struct json *node = json_make_object(tree), *notes = json_make_array(tree);
+	struct json *node = json_make_object(tree);
 
 	json_set(tree, node, "edits", edits_to_json(tree, &plan->edits));
-	for (size_t i = 0; i < plan->notes.count; i++)
-		json_append(tree, notes, json_make_string(tree, plan->notes.items[i]));
-	json_set(tree, node, "notes", notes);
+	json_set(tree, node, "notes", strings_to_json(tree, &plan->notes));
+	json_set(tree, node, "volumes", strings_to_json(tree, &plan->volumes));
 	json_set(tree, node, "has_network", json_make_bool(tree, plan->has_network));
 	json_set(tree, node, "joins_network", json_make_bool(tree, plan->joins_network));
 	json_set(tree, node, "ruleset", ruleset_to_json(tree, &plan->ruleset));

@@ -156,6 +156,15 @@ static enum engine_file volume_kind(const struct plan_input *input, const struct
 	return ENGINE_FILE_VOLUME;
 }
 
+/* Docker and Podman name a volume that nobody named by 64 random hex digits. */
+bool engine_volume_is_anonymous(const struct plan_input *input, const struct fact_mount *fact)
+{
+	const char *root = input->facts->engine_data_root, *name = root ? path_behind(fact->resolved, root) : NULL;
+
+	name = name ? path_behind(name, "volumes") : NULL;
+	return name && strspn(name, "0123456789abcdef") == 64 && !strcmp(name + 64, "/_data");
+}
+
 enum engine_file engine_file_kind(const struct plan_input *input, const struct fact_mount *fact)
 {
 	enum engine_file kind;

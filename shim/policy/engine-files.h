@@ -20,4 +20,7 @@ enum engine_file {
 
 enum engine_file engine_file_kind(const struct plan_input *input, const struct fact_mount *fact);
 
+/* Of an ENGINE_FILE_VOLUME: nobody named it (an image's VOLUME, `docker run -v /path`), and all of it is mounted. */
+bool engine_volume_is_anonymous(const struct plan_input *input, const struct fact_mount *fact);
+
 #endif

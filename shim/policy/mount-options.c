@@ -79,6 +79,19 @@ bool mount_has_option(const struct oci_mount *mount, const char *option)
 	return false;
 }
 
+bool mount_is_given_readonly(const struct oci_mount *mount)
+{
+	bool readonly = false;
+
+	for (size_t i = 0; mount->options && i < mount->options->count; i++) {
+		const char *given = json_string(mount->options->items[i]);
+
+		if (given && (!strcmp(given, "ro") || !strcmp(given, "rw")))
+			readonly = given[1] == 'o';
+	}
+	return readonly || mount_has_option(mount, "rro");
+}
+
 uint64_t mount_inodes(uint64_t bytes)
 {
 	return bytes / 4096 > 1024 ? bytes / 4096 : 1024;

@@ -26,6 +26,7 @@ struct json *mount_options_bound(struct json_tree *tree, const struct oci_mount 
 				 const struct mount_bounds *bounds);
 
 bool mount_has_option(const struct oci_mount *mount, const char *option);
+bool mount_is_given_readonly(const struct oci_mount *mount);	/* of "ro" and "rw" runtimes take the last */
 
 /* Size of an inode bound that goes with a size in bytes: one inode for each 4 KiB, at least 1,024. */
 uint64_t mount_inodes(uint64_t bytes);

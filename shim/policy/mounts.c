@@ -13,7 +13,7 @@
 #include "shim/policy/paths.h"
 #include "shim/policy/rootfs.h"
 
-enum answer { ANSWER_KEEP, ANSWER_REMOVE, ANSWER_REFUSED };
+enum answer { ANSWER_KEEP, ANSWER_REMOVE, ANSWER_TMPFS, ANSWER_REFUSED };
 
 /* One mount while it is judged. */
 struct judged {
@@ -73,12 +73,16 @@ static enum answer judge_host_path(struct judged *judged, struct plan *plan)
 
 static enum answer judge_volume(struct judged *judged, struct plan *plan)
 {
-	if (judged->input->profile->mounts.volumes == VOLUMES_REFUSE) {
-		plan_refuse(plan, "mounts.volumes", judged->pointer, "volume %s is not allowed at %s", judged->fact->resolved,
-			    judged->mount->destination);
+	enum volumes volumes = judged->input->profile->mounts.volumes;
+
+	judged->reason = "mounts.volumes";
+	if (volumes == VOLUMES_TMPFS && engine_volume_is_anonymous(judged->input, judged->fact))
+		return ANSWER_TMPFS;
+	if (volumes != VOLUMES_ALLOW) {
+		plan_refuse(plan, "mounts.volumes", judged->pointer, "volume %s is not allowed at %s%s", judged->fact->resolved,
+			    judged->mount->destination, volumes == VOLUMES_TMPFS ? ": it isn't an anonymous one" : "");
 		return ANSWER_REFUSED;
 	}
-	judged->reason = "mounts.volumes";
 	judged->bounds.is_flat = true;
 	return ANSWER_KEEP;
 }
@@ -263,6 +267,22 @@ static void add_clone(struct judged *judged, struct plan *plan)
 	edit_string(judged, "type", judged->mount->type, "bind", plan);
 }
 
+/* What the image has there is copied into it, as the engine would have done with the volume. */
+static void replace_by_tmpfs(struct judged *judged, struct plan *plan)
+{
+	const char *destination = judged->fact->destination;
+	struct json_tree *tree = plan->edits.tree;
+	struct json *mount = rootfs_make_tmpfs(tree, destination, rootfs_tmpfs_bound(judged->input, destination));
+
+	json_append(tree, json_get(mount, "options"), json_make_string(tree, "tmpcopyup"));
+	if (mount_is_given_readonly(judged->mount))
+		json_append(tree, json_get(mount, "options"), json_make_string(tree, "ro"));
+	if (mount_has_option(judged->mount, "noexec"))
+		json_append(tree, json_get(mount, "options"), json_make_string(tree, "noexec"));
+	oci_edits_add(&plan->edits, OCI_EDIT_REPLACE, judged->reason, mount, "%s", judged->pointer);
+	strings_add(&plan->volumes, destination);
+}
+
 static void edit_mount(struct judged *judged, enum mount_kind kind, struct plan *plan)
 {
 	struct json *options = mount_options_bound(plan->edits.tree, judged->mount, kind, &judged->bounds);
@@ -305,6 +325,8 @@ void plan_mounts(const struct plan_input *input, struct plan *plan)
 		answer = judge(&judged, &kind, plan);
 		if (answer == ANSWER_KEEP)
 			edit_mount(&judged, kind, plan);
+		if (answer == ANSWER_TMPFS)
+			replace_by_tmpfs(&judged, plan);
 		removed[i] = answer == ANSWER_REMOVE;
 		reasons[i] = judged.reason;
 	}

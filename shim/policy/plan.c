@@ -80,6 +80,7 @@ void plan_release(struct plan *plan)
 	free(plan->refusals);
 	free(plan->clones);
 	strings_free(&plan->notes);
+	strings_free(&plan->volumes);
 	ruleset_release(&plan->ruleset);
 }
 

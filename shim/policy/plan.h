@@ -100,6 +100,7 @@ struct plan {
 	struct strings notes;		/* what the profile asks for and this host can't hold: "resources.swap: no swap accounting" */
 	struct plan_clone *clones;
 	size_t clone_count;
+	struct strings volumes;		/* destinations of volumes that became a tmpfs */
 	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
 	bool joins_network;		/* it joins one that another container under quod made */
 	struct ruleset ruleset;

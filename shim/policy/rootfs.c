@@ -92,9 +92,8 @@ static void add_option(struct json_tree *tree, struct json *mount, const char *o
 	json_append(tree, json_get(mount, "options"), json_make_string(tree, option));
 }
 
-static void add_tmpfs(struct plan *plan, const char *reason, const char *destination, uint64_t bytes)
+struct json *rootfs_make_tmpfs(struct json_tree *tree, const char *destination, uint64_t bytes)
 {
-	struct json_tree *tree = plan->edits.tree;
 	struct json *mount = make_mount(tree, destination, "tmpfs", "tmpfs");
 
 	add_option(tree, mount, "nosuid");
@@ -107,7 +106,12 @@ static void add_tmpfs(struct plan *plan, const char *reason, const char *destina
 		add_option(tree, mount, size);
 		add_option(tree, mount, inodes);
 	}
-	oci_edits_add(&plan->edits, OCI_EDIT_ADD, reason, mount, "/mounts/0");
+	return mount;
+}
+
+static void add_tmpfs(struct plan *plan, const char *reason, const char *destination, uint64_t bytes)
+{
+	oci_edits_add(&plan->edits, OCI_EDIT_ADD, reason, rootfs_make_tmpfs(plan->edits.tree, destination, bytes), "/mounts/0");
 }
 
 static void plan_tmpfs(const struct plan_input *input, struct plan *plan)

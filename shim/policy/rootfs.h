@@ -11,6 +11,9 @@ void rootfs_plan(const struct plan_input *input, struct plan *plan);
 /* The most bytes that a tmpfs at `destination` may hold. */
 uint64_t rootfs_tmpfs_bound(const struct plan_input *input, const char *destination);
 
+/* A mount of a tmpfs: nosuid, nodev, 1777, with that many bytes and a bound on inodes. */
+struct json *rootfs_make_tmpfs(struct json_tree *tree, const char *destination, uint64_t bytes);
+
 /* A file system that holds files of people and programs, not the kernel's own interfaces. */
 bool fs_is_storage(uint64_t fs_magic);
 

@@ -184,6 +184,30 @@ static void check_tmpfs(struct proof *proof, const struct mount_table *table)
 	}
 }
 
+static uint64_t volume_bound(const struct profile *profile, const char *place)
+{
+	for (size_t i = 0; i < profile->rootfs.tmpfs_count; i++)
+		if (!strcmp(profile->rootfs.tmpfs[i].path, place))
+			return profile->rootfs.tmpfs[i].bytes;
+	return profile->resources.memory;
+}
+
+/* Each volume that became a tmpfs, and no more than its bound. */
+static void check_volumes(struct proof *proof, const struct mount_table *table)
+{
+	const struct json *volumes = json_get(proof->record->plan, "volumes");
+
+	for (size_t i = 0; volumes && i < volumes->count; i++) {
+		const char *place = json_string(volumes->items[i]);
+		const struct mount_line *line = place ? table_find(table, place) : NULL;
+		bool is_bounded = line && !strcmp(line->type, "tmpfs") && size_of(line) <= volume_bound(proof->profile, place);
+
+		proof_add(proof, "mounts.volumes", is_bounded ? PROOF_PROVEN : PROOF_FAILED, "/proc/PID/mountinfo",
+			  "%s a bounded tmpfs", place ? place : "?");
+		proof_saw(proof, "%s", line ? line->super : "no mount");
+	}
+}
+
 static void check_masks(struct proof *proof, const struct mount_table *table)
 {
 	static const char *const must[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sys", "/proc/sysrq-trigger" };
@@ -214,6 +238,7 @@ void proof_mounts(struct proof *proof)
 	check_table(proof, &table);
 	check_root(proof, &table);
 	check_tmpfs(proof, &table);
+	check_volumes(proof, &table);
 	check_masks(proof, &table);
 	table_free(&table);
 }

@@ -162,7 +162,6 @@ refuses() {
 		egress.dns.upstream|"egress": { "dns": { "upstream": ["10.0.0.53"] } }
 		egress.mode|"egress": { "mode": "observe" }
 		ingress.allow|"ingress": { "allow": ["8080@node"] }
-		mounts.volumes|"mounts": { "volumes": "tmpfs" }
 		mounts.protect|"mounts": { "protect": [".git"], "allow": [{ "source": "/a", "destination": "/a", "readonly": false }] }
 		budgets.scope|"budgets": { "scope": "pod" }
 		budgets.reset|"budgets": { "reset": "24h" }

@@ -41,10 +41,24 @@ static void base_profile(struct profile *profile)
 }
 
 
+/* A mount that is put in another's place is shown by its last option but the copy. */
+static const char *replacement(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->edits.count; i++) {
+		const struct json *options = json_get(plan->edits.items[i].value, "options");
+
+		if (plan->edits.items[i].op == OCI_EDIT_REPLACE && options && plan->volumes.count == 1)
+			return json_string(options->items[options->count - 3]);
+	}
+	return NULL;
+}
+
 static const char *verdict(const struct plan *plan)
 {
 	if (plan->refusal_count)
 		return plan->refusals[0].text;
+	if (replacement(plan))
+		return replacement(plan);
 	for (size_t i = 0; i < plan->edits.count; i++)
 		if (plan->edits.items[i].op == OCI_EDIT_REMOVE)
 			return "removed";
@@ -125,6 +139,20 @@ static void test_strip(void)
 	run_case(&(struct mount_case){ BIND("/etc", "/mnt"), "/etc", "/mnt", S_IFDIR, 0, false, false, "removed", "mounts.host strip takes a host path away" }, &profile);
 	profile.mounts.volumes = VOLUMES_REFUSE;
 	run_case(&(struct mount_case){ BIND("/var/lib/docker/volumes/v/_data", "/v"), "/var/lib/docker/volumes/v/_data", "/v", S_IFDIR, 0, false, false, "volume", "mounts.volumes false refuses a volume" }, &profile);
+}
+
+#define ANONYMOUS "/var/lib/docker/volumes/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/_data"
+
+static void test_volumes(void)
+{
+	struct profile profile;
+
+	base_profile(&profile);
+	profile.mounts.volumes = VOLUMES_TMPFS;
+	run_case(&(struct mount_case){ BIND(ANONYMOUS, "/v"), ANONYMOUS, "/v", S_IFDIR, 0, false, false, "size=1073741824", "an anonymous volume becomes a bounded tmpfs" }, &profile);
+	run_case(&(struct mount_case){ BIND(ANONYMOUS, "/v"), ANONYMOUS, "/v", S_IFDIR, 0, true, false, "mount of something else", "but not one that is a bind in disguise" }, &profile);
+	run_case(&(struct mount_case){ BIND(ANONYMOUS "/x", "/v"), ANONYMOUS "/x", "/v", S_IFDIR, 0, false, false, "isn't an anonymous one", "nor a part of one" }, &profile);
+	run_case(&(struct mount_case){ BIND("/var/lib/docker/volumes/v/_data", "/v"), "/var/lib/docker/volumes/v/_data", "/v", S_IFDIR, 0, false, false, "isn't an anonymous one", "a named volume is refused then" }, &profile);
 }
 
 static void is_bounded(const char *options, const struct mount_bounds *bounds, enum mount_kind kind, const char *wanted)
@@ -237,6 +265,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		run_case(&cases[i], &profile);
 	test_strip();
+	test_volumes();
 	test_options();
 	test_subtract();
 	test_network();
