@@ -114,6 +114,28 @@ static void print_edits(const struct decision *decision)
 	table_release(&table);
 }
 
+/* A profile that was tightened by another has a list of each: an address must be in all of them. */
+static void print_egress(const struct profile *profile)
+{
+	size_t lists = 0;
+
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		if (!(layer.lists & LIST_EGRESS))
+			continue;
+		if (lists++)
+			puts("and of these only what is also in:");
+		for (size_t k = 0; k < layer.egress_count; k++) {
+			ctl_put("egress allowed: ");
+			ctl_put(layer.egress[k].text);
+			putchar('\n');
+		}
+		if (!layer.egress_count)
+			puts("egress: nothing is allowed");
+	}
+}
+
 static void print_profile(const struct decision *decision)
 {
 	static const char *const heads[] = { "BUDGET", "PROMISED", NULL };
@@ -129,13 +151,7 @@ static void print_profile(const struct decision *decision)
 	print_budget(&table, "egress", bytes_print, profile->budgets.egress);
 	table_print(&table, stdout);
 	table_release(&table);
-	for (size_t i = 0; i < profile->egress.allow_count; i++) {
-		ctl_put("egress allowed: ");
-		ctl_put(profile->egress.allow[i].text);
-		putchar('\n');
-	}
-	if (!profile->egress.allow_count)
-		puts("egress: nothing is allowed");
+	print_egress(profile);
 }
 
 static void print_for_people(const struct decision *decision)

@@ -120,12 +120,37 @@ static bool is_plain_path(const char *path)
 	       !strstr(path, "/../") && strcmp(path + len - 2, "/.") && (len < 3 || strcmp(path + len - 3, "/.."));
 }
 
-static const struct device_rule *find_rule(const struct plan_input *input, const char *path)
+#define ACCESS_SIZE 4	/* "rwm" */
+
+static const char *layer_access(const struct profile_layer *layer, const char *path)
 {
-	for (size_t i = 0; is_plain_path(path) && i < input->profile->devices_allow_count; i++)
-		if (path_matches(input->profile->devices_allow[i].path, path))
-			return &input->profile->devices_allow[i];
-	return NULL;
+	for (size_t i = 0; i < layer->device_count; i++)
+		if (path_matches(layer->devices[i].path, path))
+			return layer->devices[i].access;
+	return "";
+}
+
+/* What every layer lets the container do with the device at `path`; false for nothing. */
+static bool find_access(const struct plan_input *input, const char *path, char access[ACCESS_SIZE])
+{
+	bool allowed = false;
+
+	strcpy(access, is_plain_path(path) ? "rwm" : "");
+	for (size_t i = 0; i < profile_layer_count(input->profile); i++) {
+		struct profile_layer layer = profile_layer(input->profile, i);
+		const char *given;
+		char *kept = access;
+
+		if (!(layer.lists & LIST_DEVICES))
+			continue;
+		given = layer_access(&layer, path);
+		for (const char *letter = access; *letter; letter++)
+			if (strchr(given, *letter))
+				*kept++ = *letter;
+		*kept = '\0';
+		allowed = true;
+	}
+	return allowed && *access;
 }
 
 static bool is_ordinary_node(const char *path, const struct device *device)
@@ -151,20 +176,20 @@ static void plan_node(const struct plan_input *input, const struct place *device
 	const struct json *node = devices->node->items[index];
 	const char *path = json_string(json_get(node, "path"));
 	struct device device = read_device(node);
-	char name[24], text[64];
+	char name[24], text[64], access[ACCESS_SIZE];
 
 	snprintf(name, sizeof(name), "%zu", index);
 	print_device(text, &device);
 	if (path && is_ordinary_node(path, &device))
 		return;
-	if (!path || !find_rule(input, path))
+	if (!path || !find_access(input, path, access))
 		place_refuse(devices, "devices.allow", name, "device %s (%s) is not allowed", path ? path : "(none)", text);
 	else if (!is_host_device(input, index, &device))
 		place_refuse(devices, "devices.allow", name, "device %s (%s) is not the one that this host has there", path, text);
 }
 
-/* The rule of devices.allow behind a cgroup rule: of the node with those numbers. */
-static const struct device_rule *find_rule_of_device(const struct plan_input *input, const struct device *device)
+/* What devices.allow says behind a cgroup rule: of the node with those numbers. */
+static bool find_access_of_device(const struct plan_input *input, const struct device *device, char access[ACCESS_SIZE])
 {
 	const struct json *list = input->config ? input->config->devices : NULL;
 
@@ -172,10 +197,10 @@ static const struct device_rule *find_rule_of_device(const struct plan_input *in
 		const char *path = json_string(json_get(list->items[i], "path"));
 		struct device node = read_device(list->items[i]);
 
-		if (path && device_equals(&node, device) && find_rule(input, path) && is_host_device(input, i, &node))
-			return find_rule(input, path);
+		if (path && device_equals(&node, device) && is_host_device(input, i, &node) && find_access(input, path, access))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static void bound_access(const struct place *rules, size_t index, const char *bound)
@@ -203,8 +228,8 @@ static bool judge_rule(const struct plan_input *input, const struct place *rules
 {
 	const struct json *rule = rules->node->items[index];
 	struct device device = read_device(rule);
-	const struct device_rule *allowed;
-	char name[24], text[64];
+	char name[24], text[64], access[ACCESS_SIZE];
+	bool allowed;
 
 	if (!json_bool(json_get(rule, "allow"), false) || is_ordinary_rule(rule))
 		return true;
@@ -213,12 +238,12 @@ static bool judge_rule(const struct plan_input *input, const struct place *rules
 		place_refuse(rules, "devices.allow", name, "all devices (a privileged container) are not allowed");
 		return false;
 	}
-	allowed = find_rule_of_device(input, &device);
+	allowed = find_access_of_device(input, &device, access);
 	print_device(text, &device);
-	if (!allowed || (!may_edit && !is_within_access(read_access(rule), allowed->access)))
+	if (!allowed || (!may_edit && !is_within_access(read_access(rule), access)))
 		place_refuse(rules, "devices.allow", name, "access to device %s is not allowed", text);
 	else
-		bound_access(rules, index, allowed->access);
+		bound_access(rules, index, access);
 	return true;
 }
 

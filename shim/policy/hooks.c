@@ -58,15 +58,21 @@ static bool is_docker_network(const struct plan_input *input, const char *point,
 /* A pattern of the profile names a program; a path that only leads there over ".." is none of it. */
 static bool is_allowed(const struct plan_input *input, const struct json *hook)
 {
-	const struct strings *allow = &input->profile->hooks_allow;
 	const char *path = json_string(json_get(hook, "path"));
+	bool allowed = false;
 
 	if (!path || path[0] != '/' || strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//"))
 		return false;
-	for (size_t i = 0; i < allow->count; i++)
-		if (pattern_matches(allow->items[i], path))
-			return true;
-	return false;
+	for (size_t i = 0; i < profile_layer_count(input->profile); i++) {
+		struct profile_layer layer = profile_layer(input->profile, i);
+
+		if (!(layer.lists & LIST_HOOKS))
+			continue;
+		if (!strings_match(&layer.hooks, path))
+			return false;
+		allowed = true;
+	}
+	return allowed;
 }
 
 /* Variables that make a trusted program run something else. */

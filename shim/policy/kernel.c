@@ -25,17 +25,23 @@ static bool is_plain_sysctl(const char *name)
 
 static bool is_allowed_sysctl(const struct plan_input *input, const char *name)
 {
-	const struct strings *allow = &input->profile->sysctls_allow;
+	bool allowed = false;
 
 	if (!is_plain_sysctl(name))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(always_allowed_sysctls); i++)
 		if (!strcmp(always_allowed_sysctls[i], name))
 			return true;
-	for (size_t i = 0; i < allow->count; i++)
-		if (pattern_matches(allow->items[i], name))
-			return true;
-	return false;
+	for (size_t i = 0; i < profile_layer_count(input->profile); i++) {
+		struct profile_layer layer = profile_layer(input->profile, i);
+
+		if (!(layer.lists & LIST_SYSCTLS))
+			continue;
+		if (!strings_match(&layer.sysctls, name))
+			return false;
+		allowed = true;
+	}
+	return allowed;
 }
 
 static void judge_sysctls(const struct plan_input *input, const struct place *linux_place)

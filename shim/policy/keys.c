@@ -228,6 +228,24 @@ int keys_read(const struct reader *reader, const struct json *root)
 	return read_section(reader, &spot, "");
 }
 
+int keys_read_object(const struct reader *reader, const struct spot *object)
+{
+	return read_section(reader, object, "");
+}
+
+bool keys_has(const struct json *root, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	cleanup_free char *section = NULL;
+
+	if (!dot)
+		return json_get(root, name) != NULL;
+	section = alloc_copy(name);
+	section[dot - name] = '\0';
+	root = json_get(root, section);
+	return root && keys_has(root, dot + 1);
+}
+
 static struct json *print_quantity(struct json_tree *tree, const struct key *key, uint64_t value)
 {
 	cleanup_buf struct buf buf = BUF_INIT;

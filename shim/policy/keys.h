@@ -30,6 +30,7 @@ struct reader {
 	size_t key_count;
 	void *target;			/* the struct that offsets are relative to */
 	const struct profile_paths *paths;	/* where groups are; NULL: a document in memory, which has none */
+	bool is_word;			/* a project's own, without parents */
 	struct err *err;
 };
 
@@ -67,6 +68,12 @@ struct key {
 /* Reads a document onto `target`, which holds the defaults or what earlier documents said. On failure the target is as far
  * as the walk has come: throw it away. */
 int keys_read(const struct reader *reader, const struct json *root);
+
+/* The same for an object within a document, without a version of its own. */
+int keys_read_object(const struct reader *reader, const struct spot *object);
+
+/* Does the document have the key of that full name? */
+bool keys_has(const struct json *root, const char *name);
 
 /* The document that keys_read reads back as the same. */
 struct json *keys_print(struct json_tree *tree, const struct key *keys, size_t count, const void *target);

@@ -44,29 +44,73 @@ static enum answer refuse_host_path(struct judged *judged, struct plan *plan, co
 	return ANSWER_REFUSED;
 }
 
-static const struct mount_rule *find_rule(const struct judged *judged)
+static const struct mount_rule *find_rule(const struct profile_layer *layer, const struct fact_mount *fact)
 {
-	const struct profile *profile = judged->input->profile;
-
-	for (size_t i = 0; i < profile->mounts.allow_count; i++)
-		if (path_matches(profile->mounts.allow[i].source, judged->fact->resolved) &&
-		    path_matches(profile->mounts.allow[i].destination, judged->fact->destination))
-			return &profile->mounts.allow[i];
+	for (size_t i = 0; i < layer->mount_count; i++)
+		if (path_matches(layer->mounts[i].source, fact->resolved) &&
+		    path_matches(layer->mounts[i].destination, fact->destination))
+			return &layer->mounts[i];
 	return NULL;
+}
+
+/* Every layer must allow it, and only where all do may it be written to. */
+static bool is_allowed(const struct profile *profile, const struct fact_mount *fact, bool *readonly)
+{
+	bool allowed = false;
+
+	*readonly = false;
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+		const struct mount_rule *rule;
+
+		if (!(layer.lists & LIST_MOUNTS))
+			continue;
+		rule = find_rule(&layer, fact);
+		if (!rule)
+			return false;
+		allowed = true;
+		*readonly = *readonly || rule->readonly;
+	}
+	return allowed;
+}
+
+/* Runtimes take the last word. */
+static bool is_given_readonly(const struct oci_mount *mount)
+{
+	bool readonly = false;
+
+	for (size_t i = 0; mount->options && i < mount->options->count; i++) {
+		const char *option = json_string(mount->options->items[i]);
+
+		if (option && (!strcmp(option, "ro") || !strcmp(option, "rw")))
+			readonly = option[1] == 'o';
+	}
+	return readonly;
+}
+
+bool mount_is_workspace(const struct plan_input *input, size_t index)
+{
+	const struct oci_mount *mount = &input->config->mounts[index];
+	const struct fact_mount *fact = &input->facts->mounts[index];
+	bool readonly;
+
+	return fact->is_bind && !fact->error && fact->destination && S_ISDIR(fact->mode) && fs_is_storage(fact->fs_magic) &&
+	       engine_file_kind(input, fact) == ENGINE_FILE_NONE && !is_given_readonly(mount) &&
+	       is_allowed(input->profile, fact, &readonly) && !readonly;
 }
 
 static enum answer judge_host_path(struct judged *judged, struct plan *plan)
 {
-	const struct mount_rule *rule = find_rule(judged);
+	bool readonly;
 
-	if (!rule)
+	if (!is_allowed(judged->input->profile, judged->fact, &readonly))
 		return refuse_host_path(judged, plan, "is not allowed");
 	if (!S_ISDIR(judged->fact->mode) && !S_ISREG(judged->fact->mode))
 		return refuse_host_path(judged, plan, "is neither a directory nor a file and can't be allowed");
 	if (!fs_is_storage(judged->fact->fs_magic))
 		return refuse_host_path(judged, plan, "lies on a file system of the kernel's and can't be allowed");
 	judged->reason = "mounts.allow";
-	judged->bounds.readonly = rule->readonly;
+	judged->bounds.readonly = readonly;
 	judged->bounds.is_flat = true;	/* what is mounted below the source was not judged */
 	return ANSWER_KEEP;
 }

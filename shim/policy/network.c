@@ -76,13 +76,48 @@ static void add_public(struct rule_ranges *ranges, const struct entry *entry)
 	free(public.items);
 }
 
-static void add_allowed(struct ruleset *ruleset, const struct entry *entry)
+/* What one list of egress entries lets out. */
+struct reach {
+	struct rule_ranges exact;	/* even where nothing is reachable otherwise */
+	struct rule_ranges allow;	/* all others */
+};
+
+static void add_allowed(struct reach *reach, const struct entry *entry)
 {
 	if (entry->kind == ENTRY_PUBLIC)
-		add_public(&ruleset->allow, entry);
+		add_public(&reach->allow, entry);
 	else if (entry->kind == ENTRY_NETWORK)
-		add_with_protocols(entry->is_single_address ? &ruleset->exact : &ruleset->allow,
+		add_with_protocols(entry->is_single_address ? &reach->exact : &reach->allow,
 				   range_of_network(&entry->network), entry);
+}
+
+static void add_ranges(struct rule_ranges *to, const struct rule_ranges *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		rule_ranges_add(to, &from->items[i]);
+}
+
+/* An address that is never reachable must be named exactly by every layer; all others, only allowed by every one. */
+static int meet_layer(struct ruleset *ruleset, const struct profile_layer *layer, bool is_first)
+{
+	struct reach reach = { .exact = { NULL, 0 } };
+	int r;
+
+	for (size_t i = 0; i < layer->egress_count; i++)
+		add_allowed(&reach, &layer->egress[i]);
+	if (is_first) {
+		ruleset->exact = reach.exact;
+		ruleset->allow = reach.allow;
+		return 0;
+	}
+	add_ranges(&ruleset->allow, &ruleset->exact);
+	add_ranges(&reach.allow, &reach.exact);
+	r = ranges_intersect(&ruleset->exact, &reach.exact);
+	if (!r)
+		r = ranges_intersect(&ruleset->allow, &reach.allow);
+	free(reach.exact.items);
+	free(reach.allow.items);
+	return r;
 }
 
 /* A deny without protocol means every protocol; with ":*" also every port. */
@@ -143,7 +178,7 @@ static void add_never(struct ruleset *ruleset, const struct facts *facts)
 	}
 }
 
-static void add_ingress(struct ruleset *ruleset, const struct ingress_rule *rule)
+static void add_ingress(struct rule_ranges *ranges, const struct ingress_rule *rule)
 {
 	static const struct network all[] = { { .base = { .family = 4 } }, { .base = { .family = 6 } } };
 
@@ -153,9 +188,46 @@ static void add_ingress(struct ruleset *ruleset, const struct ingress_rule *rule
 		range.protocol = rule->udp ? IPPROTO_UDP : IPPROTO_TCP;
 		range.port_first = rule->port_first;
 		range.port_last = rule->port_last;
-		rule_ranges_add(&ruleset->ingress, &range);
+		rule_ranges_add(ranges, &range);
 		if (rule->has_from)
 			return;
+	}
+}
+
+static int meet_ingress(struct ruleset *ruleset, const struct profile_layer *layer, bool is_first)
+{
+	struct rule_ranges ranges = { NULL, 0 };
+	int r;
+
+	for (size_t i = 0; i < layer->ingress_count; i++)
+		add_ingress(&ranges, &layer->ingress[i]);
+	if (is_first) {
+		ruleset->ingress = ranges;
+		return 0;
+	}
+	r = ranges_intersect(&ruleset->ingress, &ranges);
+	free(ranges.items);
+	return r;
+}
+
+/* What every layer allows. More pieces than the kernel's table should hold are refused: nobody writes that by hand. */
+static void plan_layers(const struct profile *profile, struct plan *plan)
+{
+	bool is_first_egress = true, is_first_ingress = true;
+
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		if (layer.lists & LIST_EGRESS) {
+			if (meet_layer(&plan->ruleset, &layer, is_first_egress) < 0)
+				plan_refuse(plan, "egress.allow", "", "what all profiles allow together has over %u pieces", RANGES_MAX);
+			is_first_egress = false;
+		}
+		if (layer.lists & LIST_INGRESS) {
+			if (meet_ingress(&plan->ruleset, &layer, is_first_ingress) < 0)
+				plan_refuse(plan, "ingress.allow", "", "what all profiles allow together has over %u pieces", RANGES_MAX);
+			is_first_ingress = false;
+		}
 	}
 }
 
@@ -179,13 +251,10 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 	struct ruleset *ruleset = &plan->ruleset;
 
 	refuse_network_capabilities(input, plan);
-	for (size_t i = 0; i < profile->egress.allow_count; i++)
-		add_allowed(ruleset, &profile->egress.allow[i]);
+	plan_layers(profile, plan);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(ruleset, &profile->egress.deny[i]);
 	add_never(ruleset, input->facts);
-	for (size_t i = 0; i < profile->ingress_count; i++)
-		add_ingress(ruleset, &profile->ingress[i]);
 	ruleset->egress_bytes = profile->budgets.egress;
 	ruleset->rate = profile->egress.rate;
 	ruleset->alive_ms = ALIVE_MS;

@@ -106,12 +106,14 @@ struct plan {
 	struct ruleset ruleset;
 };
 
-/* What every planner gets. */
+/* What every planner gets. (mount_is_workspace: a writable directory of the host's that mounts.allow lets in.) */
 struct plan_input {
 	const struct profile *profile;
 	const struct oci_config *config;
 	const struct facts *facts;
 };
+
+bool mount_is_workspace(const struct plan_input *input, size_t index);
 
 void plan_init(struct plan *plan);	/* an empty plan; every plan_make* begins with it */
 void plan_make(const struct plan_input *input, struct plan *plan);	/* free with plan_release */

@@ -41,6 +41,14 @@ static const struct known_limit *find_limit(const char *type)
 	return NULL;
 }
 
+uint64_t rlimit_unnamed_bound(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known_limits); i++)
+		if (!strcasecmp(known_limits[i].type + strlen("RLIMIT_"), name))
+			return known_limits[i].bound;
+	return LIMIT_UNLIMITED;
+}
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -110,6 +110,9 @@ size_t profile_find_dead_entries(const struct profile *profile, struct strings *
 {
 	size_t before = texts->count;
 
+	/* in a meet one input may well forbid what another allows: that is what it is for */
+	if (profile->layer_count)
+		return 0;
 	for (size_t i = 0; i < profile->egress.allow_count; i++)
 		check_allowed(profile, &profile->egress.allow[i], texts);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)

@@ -66,6 +66,7 @@ static const struct key keys[] = {
 	{ "egress.verify_name", KEY_BOOL, AT(egress.verify_name) },
 	{ "ingress.allow", KEY_OTHER, .read = read_ingress, .print = print_ingress },
 	{ "audit.record", KEY_SET, AT(audit_record), .words = audit_record },
+	{ "layers", KEY_OTHER, .read = read_layers, .print = print_layers },
 };
 
 const char *const profile_free_form[] = { "/process/env/set", "/rootfs/tmpfs", NULL };

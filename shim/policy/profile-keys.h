@@ -34,6 +34,9 @@ int read_caps(const struct reader *reader, const struct spot *spot);
 int read_via(const struct reader *reader, const struct spot *spot);
 int read_ingress(const struct reader *reader, const struct spot *spot);
 
+/* profile-layers.c */
+int read_layers(const struct reader *reader, const struct spot *spot);
+
 /* profile-print.c */
 struct json *print_mounts_allow(struct json_tree *tree, const void *target);
 struct json *print_volumes(struct json_tree *tree, const void *target);
@@ -49,6 +52,7 @@ struct json *print_egress_deny(struct json_tree *tree, const void *target);
 struct json *print_caps(struct json_tree *tree, const void *target);
 struct json *print_via(struct json_tree *tree, const void *target);
 struct json *print_ingress(struct json_tree *tree, const void *target);
+struct json *print_layers(struct json_tree *tree, const void *target);
 
 extern const char *const volumes_words[];	/* NULL-terminated; "tmpfs" alone: the others are booleans */
 extern const char *const exhausted_words[];
@@ -56,6 +60,15 @@ extern const char *const egress_exhausted_words[];
 
 /* The strictest profile there is: what a document that says nothing gives. Free with profile_free. */
 struct profile *profile_make_strict(const char *name);
+
+/* The layers: a copy of `lists` of one behind what another has; all of a profile's own taken as a layer's; what a layer's
+ * list looks like as text; freeing. `list` and `lists` are list_bit. */
+#define LIST_COUNT 6
+void layer_copy(const struct profile_layer *from, unsigned lists, struct profile_layer *to);
+void layer_give(struct profile_layer *layer, struct profile *profile);	/* moves all its lists into the profile's fields */
+void layer_print(struct buf *buf, const struct profile_layer *layer, unsigned list);
+void layer_release(struct profile_layer *layer);
+const char *list_name(unsigned list);	/* "mounts.allow" */
 
 /* The entries of a group, from the first directory that has it. -ENOENT when none has. */
 int group_load(const char *name, const struct profile_paths *paths, struct entry **entries, size_t *count, struct err *err);

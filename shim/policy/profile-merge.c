@@ -168,6 +168,15 @@ int profile_read_document(const char *name, const struct profile_paths *paths, s
 	return r;
 }
 
+static void drop_rlimits(struct profile *profile)
+{
+	for (size_t i = 0; i < profile->process.rlimit_count; i++)
+		free(profile->process.rlimits[i].name);
+	free(profile->process.rlimits);
+	profile->process.rlimits = NULL;
+	profile->process.rlimit_count = 0;
+}
+
 int profile_from_json(const struct json *root, const char *name, struct profile **profile, struct err *err)
 {
 	struct profile *made = profile_make_strict(name);
@@ -175,6 +184,9 @@ int profile_from_json(const struct json *root, const char *name, struct profile 
 	int r;
 
 	reader.keys = profile_keys(&reader.key_count);
+	/* What a resolved profile says is all there is: its order is kept, too, or the digest would be another. */
+	if (keys_has(root, "process.rlimits"))
+		drop_rlimits(made);
 	r = keys_read(&reader, root);
 	if (r) {
 		profile_free(made);

@@ -110,6 +110,9 @@ void profile_free(struct profile *profile)
 	free_mounts(profile);
 	free_process(profile);
 	free_network(profile);
+	for (size_t i = 0; i < profile->layer_count; i++)
+		layer_release(&profile->layers[i]);
+	free(profile->layers);
 	strings_free(&profile->runtime);
 	free(profile->name);
 	free(profile->file);

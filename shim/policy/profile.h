@@ -69,6 +69,27 @@ enum reset { RESET_NEVER, RESET_RESTART, RESET_PERIOD };
 enum egress_mode { EGRESS_ENFORCE, EGRESS_OBSERVE };
 enum audit_bit { AUDIT_REFUSALS = 1, AUDIT_EXEC = 2, AUDIT_DNS = 4, AUDIT_CONNECTIONS = 8 };
 
+/* The allow lists, and with UNSAID_* what else a project's own word may say nothing about. */
+enum list_bit {
+	LIST_MOUNTS = 1, LIST_HOOKS = 2, LIST_DEVICES = 4, LIST_SYSCTLS = 8, LIST_EGRESS = 16, LIST_INGRESS = 32, LIST_ALL = 63,
+	UNSAID_SCOPE = 64, UNSAID_RESET = 128, UNSAID_SOCKETS = 256, UNSAID_TMPFS = 512, UNSAID_RLIMITS = 1024,
+	UNSAID_ALL = 2047,
+};
+
+/* One input's allow lists in a meet: something is allowed when each layer that has the list allows it. */
+struct profile_layer {
+	unsigned lists;			/* list_bit: those that it has */
+	struct mount_rule *mounts;
+	size_t mount_count;
+	struct strings hooks, sysctls;
+	struct device_rule *devices;
+	size_t device_count;
+	struct entry *egress;
+	size_t egress_count;
+	struct ingress_rule *ingress;
+	size_t ingress_count;
+};
+
 struct profile {
 	char *name;			/* file name without .json */
 	char *file;			/* where it was read; NULL for a built one */
@@ -159,7 +180,16 @@ struct profile {
 	struct ingress_rule *ingress;
 	size_t ingress_count;
 	unsigned audit_record;			/* audit_bit */
+
+	struct profile_layer *layers;	/* of a meet: the lists that differ; the fields above hold none of these then */
+	size_t layer_count;
+	unsigned unsaid;		/* list_bit: what this document says nothing about; 0 in every profile that runs */
 };
+
+/* The allow lists that must agree, one layer after another: of a profile that is no meet there is one, its own lists. What
+ * asks "is this allowed" asks these, never the fields. The layer borrows from the profile. */
+size_t profile_layer_count(const struct profile *profile);
+struct profile_layer profile_layer(const struct profile *profile, size_t index);
 
 /* Where profiles and groups lie, in order of precedence: /etc/quod first, then the shipped ones. */
 struct profile_paths {
@@ -183,6 +213,26 @@ int profile_read_document(const char *name, const struct profile_paths *paths, s
 int profile_from_json(const struct json *root, const char *name, struct profile **profile, struct err *err);
 
 void profile_free(struct profile *profile);
+
+/* The profile that allows what both allow, under the name of the first; free with profile_free. -EINVAL with the key for
+ * single values that differ where none is the stricter one. Commutative (but for the name), associative, idempotent. */
+int profile_meet(const struct profile *a, const struct profile *b, struct profile **meet, struct err *err);
+
+/* A word that can only tighten: the project's own file, or one key and its value (an annotation). A document in a profile's
+ * form without parents, runtime and process.env.set, in which an absent key says nothing: only good for profile_meet. `name`
+ * stands in front of messages. */
+int profile_read_word(const struct json *root, const char *name, const struct profile_paths *paths, struct profile **word,
+		      struct err *err);
+int profile_read_word_of_key(const char *key, const char *value, const struct profile_paths *paths, struct profile **word,
+			     struct err *err);
+
+/* Is it a key of quod-profile(5) that profile_read_word_of_key takes? */
+bool profile_word_has_key(const char *key);
+
+/* The bound of "nofile" or another limit that a profile does not name. */
+uint64_t rlimit_unnamed_bound(const char *name);
+/* The bytes of a tmpfs that a profile does not name, and what it gives for /run. */
+uint64_t tmpfs_unnamed_bound(const struct profile *profile, const char *path);
 
 /* The resolved profile as a document with every key that has an effect, no `extends`: profile_from_json gives it back.
  * Its compact print is what the digest is taken of. */
@@ -208,5 +258,6 @@ bool profile_name_is_valid(const char *name);
 
 /* Shell-like match: '*' any run of characters. For env.scrub, seccomp.deny, sysctls, hooks. */
 bool pattern_matches(const char *pattern, const char *text);
+bool strings_match(const struct strings *patterns, const char *text);	/* one of them does */
 
 #endif

@@ -2,6 +2,8 @@
 /* Address and port ranges: see ranges.h. Addresses are byte strings in network order, so memcmp orders them. */
 #include "shim/policy/ranges.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,4 +93,59 @@ void ranges_subtract(struct rule_ranges *ranges, const struct rule_range *cut)
 		ranges_add_without(&left, &ranges->items[i], cut);
 	free(ranges->items);
 	*ranges = left;
+}
+
+static bool covers(const struct rule_range *outer, const struct rule_range *inner)
+{
+	return outer->family == inner->family && outer->protocol == inner->protocol && memcmp(outer->first, inner->first, 16) <= 0 &&
+	       memcmp(outer->last, inner->last, 16) >= 0 && outer->port_first <= inner->port_first &&
+	       outer->port_last >= inner->port_last;
+}
+
+/* The last ones only: what is written twice stands close together, and a look at all would take quadratic time. */
+static bool is_covered(const struct rule_ranges *ranges, const struct rule_range *range)
+{
+	for (size_t i = ranges->count, looked = 0; i-- > 0 && looked < 64; looked++)
+		if (covers(&ranges->items[i], range))
+			return true;
+	return false;
+}
+
+static bool meet_ranges(const struct rule_range *a, const struct rule_range *b, struct rule_range *met)
+{
+	*met = *a;
+	if (a->family != b->family || a->protocol != b->protocol)
+		return false;
+	if (memcmp(b->first, a->first, 16) > 0)
+		memcpy(met->first, b->first, 16);
+	if (memcmp(b->last, a->last, 16) < 0)
+		memcpy(met->last, b->last, 16);
+	if (a->protocol != IPPROTO_ICMP && b->port_first > a->port_first)
+		met->port_first = b->port_first;
+	if (a->protocol != IPPROTO_ICMP && b->port_last < a->port_last)
+		met->port_last = b->port_last;
+	return memcmp(met->first, met->last, 16) <= 0 && met->port_first <= met->port_last;
+}
+
+int ranges_intersect(struct rule_ranges *ranges, const struct rule_ranges *with)
+{
+	struct rule_ranges kept = { NULL, 0 };
+	bool fits = true;
+
+	for (size_t i = 0; fits && i < ranges->count; i++)
+		for (size_t k = 0; fits && k < with->count; k++) {
+			struct rule_range met;
+
+			if (!meet_ranges(&ranges->items[i], &with->items[k], &met) || is_covered(&kept, &met))
+				continue;
+			fits = kept.count < RANGES_MAX;
+			if (fits)
+				rule_ranges_add(&kept, &met);
+		}
+	free(ranges->items);
+	*ranges = fits ? kept : (struct rule_ranges){ NULL, 0 };
+	if (fits)
+		return 0;
+	free(kept.items);
+	return -E2BIG;
 }

@@ -48,21 +48,30 @@ static const char *rule_path(const struct plan_input *input, const struct tmpfs_
 	return !strcmp(rule->path, "$HOME") ? input->facts->home : rule->path;
 }
 
+uint64_t tmpfs_unnamed_bound(const struct profile *profile, const char *path)
+{
+	return !strcmp(path, "/run") ? RUN_DEFAULT_BYTES : profile->resources.memory;
+}
+
+/* "$HOME" may be a place that another rule names, too: then the smaller one holds. */
 uint64_t rootfs_tmpfs_bound(const struct plan_input *input, const char *destination)
 {
 	const struct profile *profile = input->profile;
+	uint64_t bound = LIMIT_UNLIMITED;
+	bool is_named = false;
 
 	for (size_t i = 0; i < profile->rootfs.tmpfs_count; i++) {
 		const char *path = rule_path(input, &profile->rootfs.tmpfs[i]);
 
-		if (path && !strcmp(path, destination))
-			return profile->rootfs.tmpfs[i].bytes;
+		if (!path || strcmp(path, destination))
+			continue;
+		is_named = true;
+		if (profile->rootfs.tmpfs[i].bytes < bound)
+			bound = profile->rootfs.tmpfs[i].bytes;
 	}
-	if (!strcmp(destination, "/run"))
-		return RUN_DEFAULT_BYTES;
-	if (!strcmp(destination, "/dev"))
-		return LIMIT_UNLIMITED;	/* the runtime's own, sized by it */
-	return profile->resources.memory == LIMIT_UNLIMITED ? LIMIT_UNLIMITED : profile->resources.memory;
+	if (is_named || !strcmp(destination, "/dev"))	/* the runtime's own, sized by it */
+		return bound;
+	return tmpfs_unnamed_bound(profile, destination);
 }
 
 static bool is_mounted(const struct plan_input *input, const char *destination)
@@ -114,6 +123,17 @@ static void add_tmpfs(struct plan *plan, const char *reason, const char *destina
 	oci_edits_add(&plan->edits, OCI_EDIT_ADD, reason, rootfs_make_tmpfs(plan->edits.tree, destination, bytes), "/mounts/0");
 }
 
+static bool is_named_before(const struct plan_input *input, size_t index, const char *path)
+{
+	for (size_t i = 0; i < index; i++) {
+		const char *other = rule_path(input, &input->profile->rootfs.tmpfs[i]);
+
+		if (other && !strcmp(other, path))
+			return true;
+	}
+	return false;
+}
+
 static void plan_tmpfs(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
@@ -122,9 +142,9 @@ static void plan_tmpfs(const struct plan_input *input, struct plan *plan)
 	for (size_t i = profile->rootfs.tmpfs_count; i-- > 0;) {
 		const char *path = rule_path(input, &profile->rootfs.tmpfs[i]);
 
-		if (!path || !strcmp(path, "/") || is_mounted(input, path))
+		if (!path || !strcmp(path, "/") || is_mounted(input, path) || is_named_before(input, i, path))
 			continue;
-		add_tmpfs(plan, "rootfs.tmpfs", path, profile->rootfs.tmpfs[i].bytes);
+		add_tmpfs(plan, "rootfs.tmpfs", path, rootfs_tmpfs_bound(input, path));
 		has_run = has_run || !strcmp(path, "/run");
 	}
 	if (!has_run)

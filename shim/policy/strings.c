@@ -51,6 +51,14 @@ bool pattern_matches(const char *pattern, const char *text)
 	return !*pattern;
 }
 
+bool strings_match(const struct strings *patterns, const char *text)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (pattern_matches(patterns->items[i], text))
+			return true;
+	return false;
+}
+
 bool profile_name_is_valid(const char *name)
 {
 	size_t len = strlen(name);

@@ -26,16 +26,11 @@ static void check_deny(const struct deny_rule *deny, struct plan *plan)
 			refuse_entry(plan, "egress.deny", &deny->except[i]);
 }
 
-static bool lets_out(const struct profile *profile)
-{
-	return profile->egress.allow_count != 0;
-}
-
 /* DNS to a resolver that is allowed by its address would go past the record. */
-static bool lets_dns_out(const struct profile *profile)
+static bool lets_dns_out(const struct profile_layer *layer)
 {
-	for (size_t i = 0; i < profile->egress.allow_count; i++) {
-		const struct entry *entry = &profile->egress.allow[i];
+	for (size_t i = 0; i < layer->egress_count; i++) {
+		const struct entry *entry = &layer->egress[i];
 
 		if (entry->has_port && entry->port_first <= 53 && entry->port_last >= 53)
 			return true;
@@ -43,13 +38,29 @@ static bool lets_dns_out(const struct profile *profile)
 	return false;
 }
 
+static void check_layer(const struct profile *profile, const struct profile_layer *layer, struct plan *plan)
+{
+	for (size_t i = 0; i < layer->egress_count; i++)
+		if (entry_is_name(&layer->egress[i]))
+			refuse_entry(plan, "egress.allow", &layer->egress[i]);
+	for (size_t i = 0; i < layer->ingress_count; i++)
+		if (layer->ingress[i].from_node)
+			refuse(plan, "ingress.allow", "@node");
+	if (layer->egress_count && (profile->audit_record & AUDIT_CONNECTIONS))
+		refuse(plan, "audit.record", "\"connections\"");
+	if (lets_dns_out(layer) && (profile->audit_record & AUDIT_DNS))
+		refuse(plan, "audit.record", "\"dns\"");
+}
+
 static void check_egress(const struct profile *profile, struct plan *plan)
 {
 	if (profile->egress.mode == EGRESS_OBSERVE)
 		refuse(plan, "egress.mode", "\"observe\"");
-	for (size_t i = 0; i < profile->egress.allow_count; i++)
-		if (entry_is_name(&profile->egress.allow[i]))
-			refuse_entry(plan, "egress.allow", &profile->egress.allow[i]);
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		check_layer(profile, &layer, plan);
+	}
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		check_deny(&profile->egress.deny[i], plan);
 	if (profile->egress.caps_count)
@@ -58,21 +69,25 @@ static void check_egress(const struct profile *profile, struct plan *plan)
 		refuse(plan, "egress.via", "a proxy");
 	if (profile->egress.dns_upstream.count)
 		refuse(plan, "egress.dns.upstream", "a resolver of the profile's");
-	for (size_t i = 0; i < profile->ingress_count; i++)
-		if (profile->ingress[i].from_node)
-			refuse(plan, "ingress.allow", "@node");
-	if (lets_out(profile) && (profile->audit_record & AUDIT_CONNECTIONS))
-		refuse(plan, "audit.record", "\"connections\"");
-	if (lets_dns_out(profile) && (profile->audit_record & AUDIT_DNS))
-		refuse(plan, "audit.record", "\"dns\"");
+}
+
+static bool has_writable(const struct profile_layer *layer)
+{
+	for (size_t i = 0; i < layer->mount_count; i++)
+		if (!layer->mounts[i].readonly)
+			return true;
+	return false;
 }
 
 static bool has_writable_workspace(const struct profile *profile)
 {
-	for (size_t i = 0; i < profile->mounts.allow_count; i++)
-		if (!profile->mounts.allow[i].readonly)
-			return true;
-	return false;
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		if ((layer.lists & LIST_MOUNTS) && !has_writable(&layer))
+			return false;
+	}
+	return true;
 }
 
 void plan_unenforced(const struct plan_input *input, struct plan *plan)

@@ -115,13 +115,28 @@ static bool may_reach_denied(const struct proof *proof)
 
 	if (address_parse(DENIED_ADDRESS, &address))
 		return true;
-	for (size_t i = 0; i < proof->profile->egress.allow_count; i++) {
-		const struct entry *entry = &proof->profile->egress.allow[i];
+	for (size_t i = 0; i < profile_layer_count(proof->profile); i++) {
+		struct profile_layer layer = profile_layer(proof->profile, i);
+		bool reached = !(layer.lists & LIST_EGRESS);
 
-		if (entry->kind == ENTRY_NETWORK && network_has(&entry->network, &address))
-			return true;
+		for (size_t k = 0; k < layer.egress_count; k++)
+			reached = reached || (layer.egress[k].kind == ENTRY_NETWORK && network_has(&layer.egress[k].network, &address));
+		if (!reached)
+			return false;
 	}
-	return false;
+	return true;
+}
+
+static size_t count_entries(const struct profile *profile)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		count += layer.lists & LIST_EGRESS ? layer.egress_count : 0;
+	}
+	return count;
 }
 
 static void judge_table(struct proof *proof, const struct probe *probe)
@@ -129,7 +144,7 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive;
 
 	proof_add(proof, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
-		   "nf_tables of its namespace", "drops all but %zu entries", proof->profile->egress.allow_count);
+		   "nf_tables of its namespace", "drops all but %zu entries", count_entries(proof->profile));
 	if (probe->error)
 		proof_saw(proof, "%s", strerror(probe->error));
 	else
