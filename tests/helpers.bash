@@ -39,11 +39,11 @@ timed() {
 # As a user installs it, into this box's /usr.
 install_quod() {
 	need_box || return
-	make -s -C "$builddir" --no-print-directory install >"$BATS_FILE_TMPDIR/install.log" 2>&1 ||
-		{ cat "$BATS_FILE_TMPDIR/install.log"; return 1; }
+	make -s -C "$builddir" --no-print-directory install >"${BATS_FILE_TMPDIR:-$scratch}/install.log" 2>&1 ||
+		{ cat "${BATS_FILE_TMPDIR:-$scratch}/install.log"; return 1; }
 }
 
-# write_profile NAME <JSON: the administrator's profile of that name, and the runtime quod-NAME for it.
+# write_profile NAME <JSON: the administrator's profile of that name, and the link quod-NAME.
 write_profile() {
 	need_box || return
 	mkdir -p /etc/quod/profiles
@@ -62,7 +62,7 @@ write_config() {
 
 # make_rootfs DIR: a small root directory with a shell and the usual commands (busybox).
 make_rootfs() {
-	mkdir -p "$1"/{bin,dev,etc,home/user,proc,root,run,sys,tmp,usr/bin,var/tmp,workspace}
+	mkdir -p "$1"/{bin,dev,etc,home/user,proc,root,run,sys,tmp,usr/bin,var/cache,var/tmp,workspace}
 	chmod 1777 "$1/tmp" "$1/var/tmp"
 	chown 1000:1000 "$1/home/user" 2>/dev/null || :
 	cp /bin/busybox "$1/bin/busybox"
@@ -124,12 +124,16 @@ start_containerd() {
 	wait_for 20 ctr version || { cat /run/containerd.log; return 1; }
 }
 
-# start_dockerd [PROFILE...]: on its default paths, with the runtimes bare (runc), bare-crun, quod, and one quod-PROFILE for
-# each PROFILE by link, one quod-args-PROFILE by argument.
+# start_dockerd [PROFILE...]: on its default paths, with the runtimes bare and bare-crun (runc and crun alone), quod,
+# quod-crun (quod over crun), and for each PROFILE quod-PROFILE (by link) and quod-args-PROFILE (by argument).
 start_dockerd() {
 	need_box || return
-	local runtimes='"bare": {"path": "/usr/sbin/runc"}, "bare-crun": {"path": "/usr/bin/crun"}, "quod": {"path": "/usr/bin/quod"}' profile
+	local profile runtimes
+	runtimes="\"bare\": {\"path\": \"$(command -v runc)\"}, \"bare-crun\": {\"path\": \"$(command -v crun)\"}"
+	runtimes+=', "quod": {"path": "/usr/bin/quod"}'
+	runtimes+=', "quod-crun": {"path": "/usr/bin/quod", "runtimeArgs": ["--runtime=crun"]}'
 	for profile; do
+		ln -sfn quod "/usr/bin/quod-$profile"
 		runtimes+=", \"quod-$profile\": {\"path\": \"/usr/bin/quod-$profile\"}"
 		runtimes+=", \"quod-args-$profile\": {\"path\": \"/usr/bin/quod\", \"runtimeArgs\": [\"--profile=$profile\"]}"
 	done
