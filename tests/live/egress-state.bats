@@ -45,7 +45,8 @@ elements() {
 
 @test "switch: when it lapses new connections are refused and old ones wait" {
 	load_table "${standard_rules[@]}" alive=1500
-	probe talk 10.9.0.3 80 say sleep=1700 say sleep=800 say >"$BATS_TEST_TMPDIR/talk" &
+	probe talk 10.9.0.3 80 say sleep=1700 say sleep=800 say >"$BATS_TEST_TMPDIR/talk" 3>&- &
+	local talk=$!
 	wait_for 3 grep -q reply "$BATS_TEST_TMPDIR/talk"
 	is connected tcp 10.9.0.3 80
 	sleep 1.6
@@ -59,7 +60,7 @@ elements() {
 	ask renew 60000
 	is connected tcp 10.9.0.3 80
 	is connected tcp fd09::3 80
-	wait $!
+	wait "$talk"
 	# nothing was reset: the second byte comes late, with the third
 	[ "$(cat "$BATS_TEST_TMPDIR/talk")" = "reply
 silence
@@ -90,6 +91,7 @@ reply" ]
 @test "switch: renewed all the time, no packet is lost" {
 	mkfifo "$BATS_TEST_TMPDIR/hold"
 	inner "$builddir/tests/live/egress-load" install "allow=udp 10.9.0.3 5009" alive=200 renew=1 <"$BATS_TEST_TMPDIR/hold" >/dev/null 3>&- &
+	local keeper=$!
 	exec 7>"$BATS_TEST_TMPDIR/hold"
 	wait_for 5 sh -c 'ip netns exec inner nft list table inet quod >/dev/null 2>&1'
 	probe pour udp 10.9.0.3 5009 28000000
@@ -97,7 +99,7 @@ reply" ]
 	[ "${BASH_REMATCH[1]}" = 0 ]
 	[ "$(witness any)" = 20000 ]
 	exec 7>&-
-	wait $!
+	wait "$keeper"
 }
 
 @test "budget: never more than it leaves, then connections end and new ones are refused" {

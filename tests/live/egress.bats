@@ -307,10 +307,11 @@ from() {
 	local before
 	before=$(inner sysctl -n net.netfilter.nf_conntrack_tcp_timeout_established)
 	inner sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=1
-	probe talk 10.9.0.3 80 say sleep=2500 say >"$BATS_TEST_TMPDIR/talk" &
+	probe talk 10.9.0.3 80 say sleep=2500 say >"$BATS_TEST_TMPDIR/talk" 3>&- &
+	local talk=$!
 	wait_for 5 grep -q reply "$BATS_TEST_TMPDIR/talk"
 	inner nft delete element inet quod allow4 '{ 10.9.0.3 . tcp . 80 }'
-	wait $!
+	wait "$talk"
 	inner sysctl -qw "net.netfilter.nf_conntrack_tcp_timeout_established=$before"
 	[ "$(cat "$BATS_TEST_TMPDIR/talk")" = "reply
 ECONNRESET" ]

@@ -7,6 +7,7 @@
  *   sleep=MS                                          sh=COMMAND   prints its exit status
  *   changed=MS   waits for the gate's word            garbage      sends what is no message
  *   close        closes the channel                   status       what the kernel says of the gate
+ *   pause        stops the gate's process              resume
  *   ended=MS     waits for the gate's end             intrude      lets the gate make a system call that it has no use for
  *
  * orphan=1: the table belongs to nobody (as before Linux 6.9), so that others can change it. deaf=1: the watching socket has
@@ -195,6 +196,10 @@ static int take_step(struct run *run, const char *step)
 		printf("garbage: %zd\n", send(run->channel_fd, "xyz", 3, MSG_NOSIGNAL));
 	else if (!strcmp(step, "intrude"))
 		kill(run->gate_pid, SIGUSR1);
+	else if (!strcmp(step, "pause"))
+		kill(run->gate_pid, SIGSTOP);
+	else if (!strcmp(step, "resume"))
+		kill(run->gate_pid, SIGCONT);
 	else if (!strcmp(step, "close"))
 		close(run->channel_fd);
 	else if (!strncmp(step, "ended=", 6))

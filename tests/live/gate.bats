@@ -92,12 +92,13 @@ has() {
 }
 
 @test "gate: news that were lost are taken for a change, unless nobody can change the table" {
-	local flood="nft add table inet other; nft add set inet other s '{ type ipv4_addr; }'; nft add element inet other s '{ $(seq -s, -f '10.0.0.%g' 1 250) }'"
-	gate orphan=1 beat "sh=$flood" changed=200
+	local flood="nft add table inet other; nft add set inet other s '{ type ipv4_addr; }'"
+	flood+="; nft add element inet other s '{ $(printf '10.0.0.%s,' {1..250}) }'"
+	gate orphan=1 beat pause "sh=$flood" resume changed=200
 	has "unchanged"
-	gate orphan=1 deaf=1 beat "sh=$flood" changed=1000
+	gate orphan=1 deaf=1 beat pause "sh=$flood" resume changed=1000
 	has "changed"
-	gate deaf=1 beat "sh=$flood" changed=200 beat
+	gate deaf=1 beat pause "sh=$flood" resume changed=200 beat
 	has "unchanged"
 }
 
