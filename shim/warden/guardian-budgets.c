@@ -78,6 +78,7 @@ static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned
 	const struct warden_settings *settings = guardian->settings;
 	bool is_egress = budget == &guardian->budgets[BUDGET_EGRESS];
 	const char *action = "none";
+	struct err err = ERR_INIT;
 	char limit[64], cause[80];
 
 	if (mark == 100 && !is_ending(guardian)) {
@@ -93,8 +94,11 @@ static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned
 			action = "stop";
 		}
 	}
-	if (mark)
-		say_mark(guardian, budget, mark, action);
+	if (!mark)
+		return;
+	/* Whoever resumes, starts or executes asks the ledger whether he may. */
+	guardian_write_ledger(guardian, "", &err);
+	say_mark(guardian, budget, mark, action);
 }
 
 void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms)

@@ -79,14 +79,25 @@ int guardian_write_ledger(struct guardian *guardian, const char *ended, struct e
 	return 0;
 }
 
-static void say_limit(struct guardian *guardian, const char *event, uint64_t count, uint64_t *seen)
+/* A counter whose cgroup has gone shows nothing: what was seen stays. */
+void guardian_read_limits(struct guardian *guardian)
+{
+	uint64_t oom_kills = cgroup_read_oom_kills(&guardian->cgroup), refused = cgroup_read_pids_refused(&guardian->cgroup);
+
+	if (oom_kills > guardian->oom_kills.now)
+		guardian->oom_kills.now = oom_kills;
+	if (refused > guardian->pids_refused.now)
+		guardian->pids_refused.now = refused;
+}
+
+static void say_limit(struct guardian *guardian, const char *event, struct limit_count *count)
 {
 	char members[64];
 
-	if (count <= *seen)
+	if (count->now <= count->said)
 		return;
-	snprintf(members, sizeof(members), "\"repeated\":%llu", (unsigned long long)(count - *seen));
-	*seen = count;
+	snprintf(members, sizeof(members), "\"repeated\":%llu", (unsigned long long)(count->now - count->said));
+	count->said = count->now;
 	guardian_audit(guardian, event, members);
 }
 
@@ -95,9 +106,10 @@ void guardian_say_limits(struct guardian *guardian, uint64_t now_ms)
 {
 	if (guardian->limits_said_ms && now_ms - guardian->limits_said_ms < LIMIT_EACH_MS && !guardian->is_first_gone)
 		return;
-	guardian->limits_said_ms = now_ms;
-	say_limit(guardian, "limit.memory", cgroup_read_oom_kills(&guardian->cgroup), &guardian->oom_seen);
-	say_limit(guardian, "limit.pids", cgroup_read_pids_refused(&guardian->cgroup), &guardian->pids_seen);
+	if (guardian->oom_kills.now > guardian->oom_kills.said || guardian->pids_refused.now > guardian->pids_refused.said)
+		guardian->limits_said_ms = now_ms;
+	say_limit(guardian, "limit.memory", &guardian->oom_kills);
+	say_limit(guardian, "limit.pids", &guardian->pids_refused);
 }
 
 /* How it ended, for people; the code as a shell would show it, -1 when it can't be known (it wasn't held). */
@@ -105,7 +117,7 @@ static int print_cause(const struct guardian *guardian, char *text, size_t size)
 {
 	int status = guardian->leash.exit_status, code = -1;
 	bool known = guardian->has_leash && guardian->leash.knows_status;
-	bool by_memory = guardian->oom_seen > guardian->oom_base;
+	bool by_memory = guardian->oom_kills.now > guardian->oom_kills.base;
 
 	if (known)
 		code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -130,6 +142,7 @@ void guardian_report_end(struct guardian *guardian)
 	int code = print_cause(guardian, cause, sizeof(cause));
 
 	guardian_write_ledger(guardian, cause, &err);
+	guardian_say_limits(guardian, UINT64_MAX);
 	buf_puts(&members, "\"cause\":");
 	buf_put_json(&members, cause);
 	if (code >= 0)

@@ -114,8 +114,9 @@ static int open_container(struct guardian *guardian, struct err *err)
 	r = cgroup_open(guardian->settings->pid, &guardian->cgroup, err);
 	if (r)
 		return r;
-	guardian->oom_base = guardian->oom_seen = cgroup_read_oom_kills(&guardian->cgroup);
-	guardian->pids_base = guardian->pids_seen = cgroup_read_pids_refused(&guardian->cgroup);
+	guardian_read_limits(guardian);
+	guardian->oom_kills.base = guardian->oom_kills.said = guardian->oom_kills.now;
+	guardian->pids_refused.base = guardian->pids_refused.said = guardian->pids_refused.now;
 	return check_means(guardian, err);
 }
 
@@ -129,7 +130,7 @@ static int filter(const struct guardian *guardian, struct err *err)
 		/* the loop */
 		CALL(poll), CALL(ppoll), CALL(read), CALL(timerfd_settime), CALL(clock_gettime), CALL(clock_nanosleep),
 		CALL(nanosleep), CALL(gettimeofday), CALL(time), CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit),
-		CALL(exit_group), CALL(wait4),
+		CALL(exit_group), CALL(wait4), CALL(waitid),
 		/* the gate, and syslog */
 		CALL(sendto), CALL(sendmsg), CALL(recvfrom), CALL(recvmsg), CALL(connect),
 		CALL_IF(socket, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)),
@@ -204,15 +205,12 @@ static int prepare(struct guardian *guardian, struct err *err)
 	return r;
 }
 
-/* Reaped first: the engine is told of the end only when the tracer has seen it. */
 static void first_gone(struct guardian *guardian, uint64_t now_ms)
 {
 	guardian->is_first_gone = true;
 	guardian_last_count(guardian, now_ms);
-	guardian_read_cpu(guardian);
 	if (guardian->started_ms)
 		budget_note(&guardian->budgets[BUDGET_WALL], now_ms - guardian->started_ms);
-	guardian_say_limits(guardian, now_ms);
 	if (guardian->is_init) {
 		guardian->phase = PHASE_GONE;
 		return;
@@ -221,15 +219,22 @@ static void first_gone(struct guardian *guardian, uint64_t now_ms)
 	guardian_kill_round(guardian, now_ms);
 }
 
-static void attend_first(struct guardian *guardian, bool pid_fd_says_gone, uint64_t now_ms)
+/* Its cgroups are read while they are sure to be there: the engine hears of the end when the process is reaped. */
+static void attend_first(struct guardian *guardian, uint64_t now_ms)
 {
-	unsigned news = guardian->has_leash ? leash_attend(&guardian->leash, now_ms) : LEASH_QUIET;
+	struct pollfd end = { .fd = guardian->pid_fd, .events = POLLIN };
+	bool has_ended = poll(&end, 1, 0) > 0;
 	char cause[sizeof(guardian->cause)];
+	unsigned news = LEASH_QUIET;
 
+	if (has_ended) {
+		guardian_read_cpu(guardian);
+		guardian_read_limits(guardian);
+	}
+	if (guardian->has_leash)
+		news = leash_attend(&guardian->leash, has_ended, now_ms);
 	if (news & LEASH_EXEC)
 		guardian_start_run(guardian, now_ms);
-	if (news & LEASH_EXITING)
-		guardian_read_cpu(guardian);
 	if (news & LEASH_UNPROVEN) {
 		snprintf(cause, sizeof(cause), "killed: not proven at its first instruction: %s", guardian->leash.lacking);
 		guardian_end(guardian, cause, false, now_ms);
@@ -238,7 +243,7 @@ static void attend_first(struct guardian *guardian, bool pid_fd_says_gone, uint6
 		guardian_end(guardian, "killed: the first process could not be held (guard: kill)", false, now_ms);
 	if (news & LEASH_ALONE)
 		guardian_end(guardian, "killed: main thread ended alone (guard: kill)", false, now_ms);
-	if ((news & LEASH_GONE) || (pid_fd_says_gone && !(guardian->has_leash && guardian->leash.is_held)))
+	if (has_ended && !(guardian->has_leash && guardian->leash.is_held))
 		first_gone(guardian, now_ms);
 }
 
@@ -266,6 +271,7 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 		guardian_beat(guardian, now_ms);
 		if (guardian->phase == PHASE_FROZEN)
 			cgroup_freeze(&guardian->cgroup, true);
+		guardian_read_limits(guardian);
 		guardian_say_limits(guardian, now_ms);
 	}
 	if (now_ms >= guardian->own_ms)
@@ -312,7 +318,7 @@ static void run(struct guardian *guardian)
 		if (ends[1].revents)
 			drain(guardian->timer_fd);
 		if (!guardian->is_first_gone)
-			attend_first(guardian, ends[3].revents != 0, now_ms);
+			attend_first(guardian, now_ms);
 		if (ends[2].revents && guardian->channel_fd >= 0)
 			guardian_hear_gate(guardian, now_ms);
 		keep_time(guardian, now_ms);

@@ -43,7 +43,9 @@ struct guardian {
 	struct cgroup cgroup;
 	struct cgroup_own own;		/* opened at the start, entered at own_ms */
 	uint64_t cpu_base_us;		/* what the counter showed at the start */
-	uint64_t oom_base, pids_base, oom_seen, pids_seen;
+	struct limit_count {
+		uint64_t base, now, said;	/* of the cgroup's counter: at the start, last read, recorded */
+	} oom_kills, pids_refused;
 	struct budget budgets[BUDGETS];
 	enum phase phase;
 	bool is_first_gone;		/* the first process was reaped, or its pidfd says so */
@@ -82,6 +84,7 @@ void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
 /* guardian-report.c: audit trail and ledger */
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);
 int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err);
+void guardian_read_limits(struct guardian *guardian);
 void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
 void guardian_report_end(struct guardian *guardian);
 void guardian_remove_state(const char *dir);

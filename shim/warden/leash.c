@@ -27,6 +27,7 @@
 #define WINDOW_MS 100u
 #define WINDOW_STOPS 2000u
 
+#define STATUS_SIZE 16384	/* of /proc/PID/status, which grows with the supplementary groups */
 #define RETAKE_MS 20u		/* how long a process that was let go has to die */
 #define ALONE_MS 10000u		/* how long after its main thread the process has to end */
 
@@ -65,7 +66,7 @@ int leash_is_init(pid_t pid, struct err *err)
 {
 	cleanup_close int fd = open_status(pid, err);
 	const char *line, *end, *last;
-	char text[4096];
+	char text[STATUS_SIZE];
 	int r;
 
 	if (fd < 0)
@@ -105,7 +106,7 @@ static bool is_fault(int number)
 /* A kernel-made signal of a kind that only a handler survives, for a process that has none. */
 static bool is_fatal_fault(const struct leash *leash, int number)
 {
-	char text[4096];
+	char text[STATUS_SIZE];
 	const char *caught;
 	siginfo_t info;
 
@@ -140,7 +141,8 @@ static void let_die(struct leash *leash, int number, uint64_t now_ms)
 	}
 }
 
-/* The number behind "NAME:\t" in the status text; false when there is none. */
+/* The number behind "\nNAME:\t" in the status text; false when there is none. With its newline, which the kernel escapes in the
+ * process's name: that is the image's own choice, and may well be "Seccomp:\t2". */
 static bool status_number(const char *text, const char *name, int base, uint64_t *value)
 {
 	const char *at = strstr(text, name);
@@ -156,8 +158,8 @@ static bool status_number(const char *text, const char *name, int base, uint64_t
 /* The kernel's word on what came into being with this execve; false, with what is lacking, when it is not as demanded. */
 static bool is_as_demanded(struct leash *leash)
 {
-	static const char *const sets[] = { "CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t" };
-	char text[4096];
+	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t", "\nCapBnd:\t", "\nCapAmb:\t" };
+	char text[STATUS_SIZE];
 	uint64_t value = 0;
 
 	if (read_status(leash->status_fd, text, sizeof(text))) {
@@ -166,15 +168,15 @@ static bool is_as_demanded(struct leash *leash)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
 		if (!status_number(text, sets[i], 16, &value) || (value & ~leash->demand.allowed_capabilities)) {
-			snprintf(leash->lacking, sizeof(leash->lacking), "process.capabilities: %.6s is %016llx", sets[i],
+			snprintf(leash->lacking, sizeof(leash->lacking), "process.capabilities: %.6s is %016llx", sets[i] + 1,
 				 (unsigned long long)value);
 			return false;
 		}
-	if (leash->demand.no_new_privs && (!status_number(text, "NoNewPrivs:\t", 10, &value) || value != 1)) {
+	if (leash->demand.no_new_privs && (!status_number(text, "\nNoNewPrivs:\t", 10, &value) || value != 1)) {
 		snprintf(leash->lacking, sizeof(leash->lacking), "process.no_new_privs is off");
 		return false;
 	}
-	if (leash->demand.filter && (!status_number(text, "Seccomp:\t", 10, &value) || value != 2)) {
+	if (leash->demand.filter && (!status_number(text, "\nSeccomp:\t", 10, &value) || value != 2)) {
 		snprintf(leash->lacking, sizeof(leash->lacking), "seccomp.floor: no filter");
 		return false;
 	}
@@ -193,9 +195,9 @@ static unsigned meet_exec(struct leash *leash)
 	return LEASH_EXEC;
 }
 
-static unsigned meet_stop(struct leash *leash, int status, uint64_t now_ms)
+static unsigned meet_stop(struct leash *leash, int stop, uint64_t now_ms)
 {
-	int event = status >> 16, number = WSTOPSIG(status);
+	int event = stop >> 8, number = stop & 0xff;
 	unsigned long message = 0;
 
 	switch (event) {
@@ -239,51 +241,71 @@ static unsigned take_again(struct leash *leash)
 {
 	int r = seize(leash);
 
-	if (!r)
+	if (!r && !leash->is_proven && !is_as_demanded(leash)) {
+		kill(leash->pid, SIGKILL);
+		return LEASH_EXEC | LEASH_UNPROVEN;
+	}
+	if (!r) {
+		leash->is_proven = true;
 		return LEASH_EXEC;
+	}
 	/* ESRCH: it is a zombie or gone; the pidfd says so. */
 	return r == -ESRCH ? LEASH_QUIET : LEASH_LOST;
 }
 
-/* Everything that waitpid has to say. */
-static unsigned attend_held(struct leash *leash, uint64_t now_ms)
+static int wait_for(const struct leash *leash, int what, siginfo_t *info)
+{
+	*info = (siginfo_t){ 0 };
+	while (waitid(P_PID, (id_t)leash->pid, info, what | __WALL | WNOHANG) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return info->si_pid != 0;
+}
+
+/* 1 and its stop; 0 when it has not stopped, and when it has exited, which is left alone; a negative errno, -ECHILD when it
+ * isn't held any more. */
+static int next_stop(const struct leash *leash, int *stop)
+{
+	siginfo_t info;
+	int r = wait_for(leash, WSTOPPED, &info);
+
+	*stop = info.si_status;
+	if (r != -ECHILD)
+		return r;
+	/* A zombie can't stop either. */
+	r = wait_for(leash, WEXITED | WNOWAIT, &info);
+	return r < 0 ? r : 0;
+}
+
+static unsigned attend_held(struct leash *leash, bool has_ended, uint64_t now_ms)
 {
 	unsigned news = LEASH_QUIET;
+	int stop = 0, status, r = 0;
 
-	while (!is_resting(leash, now_ms)) {
-		int status = 0;
-		pid_t pid = waitpid(leash->pid, &status, __WALL | WNOHANG);
-
-		if (pid == 0)
-			break;
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0) {
-			leash->is_held = false;
-			return news | take_again(leash);
-		}
-		if (WIFSTOPPED(status)) {
-			leash->stops++;
-			news |= meet_stop(leash, status, now_ms);
-			if (!leash->is_held)
-				break;
-			continue;
-		}
+	while (leash->is_held && !is_resting(leash, now_ms) && (r = next_stop(leash, &stop)) == 1) {
+		leash->stops++;
+		news |= meet_stop(leash, stop, now_ms);
+	}
+	if (r < 0) {
+		leash->is_held = false;
+		return news | take_again(leash);
+	}
+	if (leash->is_held && has_ended && waitpid(leash->pid, &status, __WALL | WNOHANG) == leash->pid) {
 		leash->knows_status = true;
 		leash->exit_status = status;
 		leash->is_held = false;
-		return news | LEASH_GONE;
+		news |= LEASH_GONE;
 	}
 	return news;
 }
 
-unsigned leash_attend(struct leash *leash, uint64_t now_ms)
+unsigned leash_attend(struct leash *leash, bool has_ended, uint64_t now_ms)
 {
 	unsigned news = LEASH_QUIET;
 
 	leash->attended_ms = now_ms;
 	if (leash->is_held)
-		news = attend_held(leash, now_ms);
+		news = attend_held(leash, has_ended, now_ms);
 	else if (leash->loose_since_ms && now_ms - leash->loose_since_ms >= RETAKE_MS)
 		news = take_again(leash);
 	if (leash->is_held && (news & LEASH_EXITING))

@@ -53,8 +53,10 @@ int leash_is_init(pid_t pid, struct err *err);
 /* Opens what is needed and takes hold. Needs CAP_SYS_PTRACE over the process. */
 int leash_take(struct leash *leash, pid_t pid, const struct leash_demand *demand, struct err *err);
 
-/* Handles all that the process has done since; returns enum leash_news, or'ed. now_ms: CLOCK_BOOTTIME. Allocates nothing. */
-unsigned leash_attend(struct leash *leash, uint64_t now_ms);
+/* Handles all that the process has done since; returns enum leash_news, or'ed. With has_ended (its pidfd says so) it is reaped,
+ * and only then does the engine learn of its end: what its cgroups count must have been read before. now_ms: CLOCK_BOOTTIME.
+ * Allocates nothing. */
+unsigned leash_attend(struct leash *leash, bool has_ended, uint64_t now_ms);
 
 /* When leash_attend wants to be called though nothing was signalled; UINT64_MAX for never. */
 uint64_t leash_next_ms(const struct leash *leash);
