@@ -396,3 +396,19 @@ unproven() { # OPTION WHAT
 	unproven nnp=1 "process.no_new_privs is off"
 	unproven filter=1 "seccomp.floor: no filter"
 }
+
+# The kernel's status file begins with the name of the program, which is the image's choice.
+@test "guardian: a program's name does not prove what it says" {
+	for name in $'NoNewPrivs:\t1' $'\nNoNewPrivs:\t1'; do
+		cp /usr/bin/true "$dir/$name"
+		guard nnp=1 -- "$dir/$name"
+		ends 3 "signal 9"
+		wait_for 3 is_gone "$guardian"
+		[[ "$(ledger ended)" == *"process.no_new_privs is off" ]]
+	done
+}
+
+@test "guardian: the status of a process of many groups is read to its end" {
+	guard -- setpriv --groups "$(seq -s, 100000 100800)" "$act" fault
+	ends 3 "signal 11"
+}
