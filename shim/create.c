@@ -18,6 +18,7 @@
 #include "shim/decide.h"
 #include "shim/record-make.h"
 #include "shim/shim.h"
+#include "shim/told.h"
 
 struct creation {
 	struct decision decision;
@@ -108,6 +109,8 @@ static int enact(const struct shim *shim, struct creation *creation, struct err 
 		return r;
 	creation->has_state = true;
 	r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
+	if (!r)
+		r = told_make(creation->state_fd, decision->selection.profile, decision->deadline, err);
 	if (!r)
 		r = write_bundle(creation, err);
 	if (!r)

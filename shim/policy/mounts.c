@@ -74,20 +74,6 @@ static bool is_allowed(const struct profile *profile, const struct fact_mount *f
 	return allowed;
 }
 
-/* Runtimes take the last word. */
-static bool is_given_readonly(const struct oci_mount *mount)
-{
-	bool readonly = false;
-
-	for (size_t i = 0; mount->options && i < mount->options->count; i++) {
-		const char *option = json_string(mount->options->items[i]);
-
-		if (option && (!strcmp(option, "ro") || !strcmp(option, "rw")))
-			readonly = option[1] == 'o';
-	}
-	return readonly;
-}
-
 bool mount_is_workspace(const struct plan_input *input, size_t index)
 {
 	const struct oci_mount *mount = &input->config->mounts[index];
@@ -95,7 +81,7 @@ bool mount_is_workspace(const struct plan_input *input, size_t index)
 	bool readonly;
 
 	return fact->is_bind && !fact->error && fact->destination && S_ISDIR(fact->mode) && fs_is_storage(fact->fs_magic) &&
-	       engine_file_kind(input, fact) == ENGINE_FILE_NONE && !is_given_readonly(mount) &&
+	       engine_file_kind(input, fact) == ENGINE_FILE_NONE && !mount_is_given_readonly(mount) &&
 	       is_allowed(input->profile, fact, &readonly) && !readonly;
 }
 
@@ -272,6 +258,10 @@ static enum answer judge(struct judged *judged, enum mount_kind *kind, struct pl
 	}
 	if (json_get(judged->mount->node, "uidMappings") || json_get(judged->mount->node, "gidMappings")) {
 		plan_refuse(plan, "mounts.allow", judged->pointer, "id mappings of a mount are not allowed");
+		return ANSWER_REFUSED;
+	}
+	if (path_is_within(judged->fact->destination, QUOD_TOLD)) {
+		plan_refuse(plan, "mounts.allow", judged->pointer, "%s is quod's own place", judged->fact->destination);
 		return ANSWER_REFUSED;
 	}
 	if (is_at_kernel_place(judged, *kind)) {

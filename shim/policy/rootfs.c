@@ -151,6 +151,30 @@ static void plan_tmpfs(const struct plan_input *input, struct plan *plan)
 		add_tmpfs(plan, "rootfs.tmpfs", "/run", RUN_DEFAULT_BYTES);
 }
 
+/* What the container is told (quod-profile(5), "TOLD TO THE CONTAINER"): behind the tmpfs that it stands on. Where somebody
+ * put another kind of mount at /run nothing is told: its directory would be left in there. */
+static void plan_told(const struct plan_input *input, struct plan *plan)
+{
+	static const char *const options[] = { "bind", "rprivate", "ro", "nosuid", "nodev", "noexec" };
+	cleanup_free char *source = alloc_printf("%s/told", input->facts->state_dir);
+	struct json *mount = make_mount(plan->edits.tree, QUOD_TOLD, "bind", source);
+	const char *where = "/mounts/0";
+
+	for (size_t i = 0; i < input->facts->mount_count; i++) {
+		const struct fact_mount *fact = &input->facts->mounts[i];
+		const char *type = input->config->mounts[i].type;
+
+		if (!fact->destination || strcmp(fact->destination, "/run"))
+			continue;
+		if (fact->is_bind || !type || strcmp(type, "tmpfs"))
+			return;
+		where = "/mounts/-";
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		add_option(plan->edits.tree, mount, options[i]);
+	oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.tmpfs", mount, "%s", where);
+}
+
 static bool list_has(const struct json *list, const char *path)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
@@ -198,6 +222,7 @@ void rootfs_plan(const struct plan_input *input, struct plan *plan)
 	if (input->profile->rootfs.readonly && !config->root_readonly)
 		oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.readonly", json_make_bool(plan->edits.tree, true),
 			      "/root/readonly");
+	plan_told(input, plan);
 	plan_tmpfs(input, plan);
 	if (!input->profile->rootfs.mask || !config->linux_node)
 		return;

@@ -5,6 +5,9 @@
 
 #include "shim/policy/plan.h"
 
+/* Where the container reads what it is told. */
+#define QUOD_TOLD "/run/quod"
+
 /* Edits for root.readonly, the profile's tmpfs places (in front of all mounts), quod's own directory and the masks. */
 void rootfs_plan(const struct plan_input *input, struct plan *plan);
 

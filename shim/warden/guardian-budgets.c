@@ -98,6 +98,7 @@ static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned
 		return;
 	/* Whoever resumes, starts or executes asks the ledger whether he may. */
 	guardian_write_ledger(guardian, "", &err);
+	guardian_tell(guardian);
 	say_mark(guardian, budget, mark, action);
 }
 

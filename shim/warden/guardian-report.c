@@ -171,7 +171,8 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 /* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */
 void guardian_remove_state(const char *dir)
 {
-	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian" };
+	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian", "told/limits.json",
+					     "told/denied.jsonl" };
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir_fd < 0)
@@ -180,6 +181,7 @@ void guardian_remove_state(const char *dir)
 		unlinkat(dir_fd, names[i], 0);
 	unlinkat(dir_fd, "bundle", AT_REMOVEDIR);
 	unlinkat(dir_fd, "mounts", AT_REMOVEDIR);
+	unlinkat(dir_fd, "told", AT_REMOVEDIR);
 	close(dir_fd);
 	unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);
 }

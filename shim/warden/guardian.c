@@ -54,6 +54,7 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.signal_fd = -1,
 		.timer_fd = -1,
 		.channel_fd = -1,
+		.told_fd = -1,
 		.title = title,
 		.cgroup = { -1, -1, -1, false, -1, false, -1, -1 },
 		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
@@ -191,6 +192,8 @@ static int prepare(struct guardian *guardian, struct err *err)
 	cgroup_open_own(&guardian->own);
 	if (!r)
 		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
+	if (!r)
+		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);
 	close(WARDEN_FD_STATE);
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
@@ -273,6 +276,7 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 			cgroup_freeze(&guardian->cgroup, true);
 		guardian_read_limits(guardian);
 		guardian_say_limits(guardian, now_ms);
+		guardian_tell(guardian);
 	}
 	if (now_ms >= guardian->own_ms)
 		enter_own_cgroup(guardian);

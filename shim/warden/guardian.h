@@ -53,6 +53,7 @@ struct guardian {
 	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms, own_ms;	/* when due; UINT64_MAX never */
 	unsigned kill_rounds;
 	uint64_t limits_said_ms;
+	int told_fd;			/* limits.json as the container reads it; -1 */
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
 	char cause[128];		/* why it is being ended: "wall 8h spent"; "" while nothing ends it */
@@ -80,6 +81,10 @@ int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits fo
 void guardian_beat(struct guardian *guardian, uint64_t now_ms);
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
+
+/* guardian-told.c: what the container reads of its budgets */
+int guardian_open_told(struct guardian *guardian, int state_fd, struct err *err);
+void guardian_tell(const struct guardian *guardian);
 
 /* guardian-report.c: audit trail and ledger */
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);

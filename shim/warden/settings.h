@@ -23,6 +23,9 @@ enum warden_fd {
 	WARDEN_FD_NETNS,		/* the container's network namespace, for the gate's watching socket; or /dev/null */
 };
 
+/* The head of limits.json, which the guardian rewrites (told.h): one page at most, so that one write changes it. */
+#define WARDEN_TOLD_HEAD 1024u
+
 #define WARDEN_READY '+'
 #define WARDEN_FAILED '-'
 
