@@ -3,11 +3,11 @@
  * The guardian's life: open everything, start the gate, take the leash, lock down, say "ready", and then one loop.
  *
  * It stays uid 0, so that no unprivileged user can signal or trace it and it can still append to root's audit trail and
- * ledger, but with CAP_KILL alone in every set: root's power over files and system is gone, its own files are left. With
- * guard "kill" it keeps CAP_SYS_PTRACE too, and the filter lets it be used for one thing only, to take the one process again
- * that it was given: a program that another thread executes comes loose without it (leash.c). Every system call that is not
- * in `calls` ends the guardian, and so (guard "kill") the container. After "ready" it must allocate nothing, wait for nobody
- * without a bound, and start nothing.
+ * ledger, but with CAP_KILL alone in every set, and with these directories as all that its root holds. With guard "kill" it
+ * keeps CAP_SYS_PTRACE too, and the filter lets it be used for one thing only, to take the one process again that it was
+ * given: a program that another thread executes comes loose without it (leash.c). Every system call that is not in `calls`
+ * ends the guardian, and so (guard "kill") the container. After "ready" it must allocate nothing, wait for nobody without a
+ * bound, and start nothing.
  */
 #include "shim/warden/guardian.h"
 
@@ -161,6 +161,31 @@ static int filter(const struct guardian *guardian, struct err *err)
 	return lockdown_calls(all, ARRAY_SIZE(calls) + (guardian->has_leash ? ARRAY_SIZE(held) : 0), err);
 }
 
+struct path {
+	char text[sizeof(((struct warden_settings *)0)->audit_file)];
+};
+
+/* The directory that a file lies in; "" for what is no absolute path below one. */
+static const char *directory_of(const char *file, struct path *path)
+{
+	char *slash;
+
+	snprintf(path->text, sizeof(path->text), "%s", file);
+	slash = path->text[0] == '/' ? strrchr(path->text, '/') : path->text;
+	*slash = '\0';
+	return path->text;
+}
+
+static int keep_own_files(const struct guardian *guardian, struct err *err)
+{
+	const struct warden_settings *settings = guardian->settings;
+	struct path audit, head, state;
+	const char *const directories[] = { directory_of(settings->audit_file, &audit), directory_of(settings->audit_head, &head),
+					    settings->ledger_dir, directory_of(settings->remove_dir, &state) };
+
+	return lockdown_files(directories, settings->remove_dir[0] ? 4 : 3, err);
+}
+
 static int lock_down(struct guardian *guardian, struct err *err)
 {
 	uint64_t kept = 1ull << CAP_KILL;
@@ -171,7 +196,9 @@ static int lock_down(struct guardian *guardian, struct err *err)
 	/* What syslog would open and read later. */
 	tzset();
 	openlog("quod-guardian", LOG_NDELAY, LOG_AUTHPRIV);
-	r = lockdown_privileges(kept, err);
+	r = keep_own_files(guardian, err);
+	if (!r)
+		r = lockdown_privileges(kept, err);
 	return r ? r : filter(guardian, err);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a helper gives up before it says that it is ready: capabilities, new privileges, core dumps, system calls. Each
+ * What a helper gives up before it says that it is ready: files, capabilities, new privileges, core dumps, system calls. Each
  * function is called once, in this order; none can be undone.
  */
 #ifndef QUOD_WARDEN_LOCKDOWN_H
@@ -11,6 +11,10 @@
 #include <stdint.h>
 
 #include "shim/base/err.h"
+
+/* Leaves of all files only what lies in these directories (absolute, made when missing) and, where there is one, the socket
+ * of syslog: a mount namespace of its own whose root holds nothing else. Descriptors that are open stay good. */
+int lockdown_files(const char *const *directories, size_t count, struct err *err);
 
 /* Leaves `kept` (bit n = capability n) in the permitted, effective and bounding sets, none in the inheritable and ambient
  * ones; sets no_new_privs, not dumpable, no core file. */
@@ -23,7 +27,8 @@ struct lockdown_call {
 	struct scmp_arg_cmp arguments[2];
 };
 
-/* Every other system call kills the process from here on: so does another architecture's. */
+/* Every other system call kills the process from here on: so does another architecture's. The memory that this took is given
+ * back afterwards, so brk, munmap and madvise must be among them. */
 int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *err);
 
 #endif

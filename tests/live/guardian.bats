@@ -51,6 +51,16 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(status_of "$first" TracerPid)" = "$guardian" ]
 }
 
+@test "guardian: of all files it sees the directories of the trail, its head and the ledger" {
+	guard -- sleep 60
+	[ "$(cd "/proc/$guardian/root" && find . -xdev -type f | head)" = "" ]
+	[ "$(ls "/proc/$guardian/root$dir")" = "$(printf 'lib\nlog')" ]
+	[ -s "/proc/$guardian/root$dir/log/audit.jsonl" ] || [ -e "/proc/$guardian/root$dir/lib/ledger/k1" ]
+	[ "$(cut -d' ' -f5 "/proc/$guardian/mountinfo" | grep -v '^/dev/log$' | sort | tr '\n' ' ')" = "/ $dir/lib $dir/lib/ledger $dir/log " ]
+	run touch "/proc/$guardian/root/x"
+	[[ $output == *"Read-only"* ]]
+}
+
 @test "guardian: the exit status is seen by the parent, the trail and the ledger, and the helpers end" {
 	guard -- sh -c 'exit 37'
 	ends 5 "exit 37"
