@@ -127,6 +127,12 @@ nothing() {
 	nothing "$(grep -nE '^[ 	]*wait( -n.*)?$' tests/live/* tests/offline/* tests/*.bats -s --binary-files=without-match || true)"
 }
 
+@test "words: what Makefile.am lists is there" {
+	nothing "$(grep -oE '\b(oci|shim|tests/unit|tests/fuzz|tests/live)/[A-Za-z0-9/_.-]+\.[ch]\b' Makefile.am | sort -u | while read -r file; do
+		[ -f "$file" ] || echo "$file"
+	done)"
+}
+
 @test "words: every source file is in the tarball's list" {
 	nothing "$(for file in $(sources); do
 		grep -qF "$file" Makefile.am || echo "$file is not in Makefile.am"
