@@ -100,16 +100,23 @@ int guardian_first_beat(struct guardian *guardian, struct err *err)
 	return 0;
 }
 
-static void lose_gate(struct guardian *guardian)
+/* Its number is nobody's from then on, and soon another's. */
+void guardian_reap_gate(struct guardian *guardian)
 {
 	int status;
 
+	if (guardian->gate_pid > 0 && waitpid(guardian->gate_pid, &status, WNOHANG) == guardian->gate_pid)
+		guardian->gate_pid = 0;
+}
+
+static void lose_gate(struct guardian *guardian)
+{
 	close(guardian->channel_fd);
 	guardian->channel_fd = -1;
 	if (!guardian->gate_lost)
 		guardian_audit(guardian, "warden.lost", "\"helper\":\"gate\"");
 	guardian->gate_lost = true;
-	waitpid(guardian->gate_pid, &status, WNOHANG);
+	guardian_reap_gate(guardian);
 }
 
 static void table_changed(struct guardian *guardian, uint64_t now_ms)

@@ -344,8 +344,10 @@ static void run(struct guardian *guardian)
 		if (poll(ends, ARRAY_SIZE(ends), -1) < 0 && errno != EINTR)
 			return;		/* cannot be; whoever holds no leash any more must not pretend to */
 		now_ms = guardian_now_ms();
-		if (ends[0].revents)
+		if (ends[0].revents) {
 			drain(guardian->signal_fd);
+			guardian_reap_gate(guardian);
+		}
 		if (ends[1].revents)
 			drain(guardian->timer_fd);
 		if (!guardian->is_first_gone)

@@ -33,7 +33,7 @@ struct guardian {
 	struct audit_settings audit;
 	int pid_fd, signal_fd, timer_fd;
 	int channel_fd;			/* to the gate; -1 when there is none (any more) */
-	pid_t gate_pid;
+	pid_t gate_pid;			/* 0 when it has been reaped */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	char *title;			/* argv[0], for ps */
@@ -80,6 +80,7 @@ int guardian_start_gate(struct guardian *guardian, struct err *err);
 int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits for its answer */
 void guardian_beat(struct guardian *guardian, uint64_t now_ms);
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
+void guardian_reap_gate(struct guardian *guardian);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
 
 /* guardian-told.c: what the container reads of its budgets */

@@ -86,7 +86,7 @@ inside() {
 	wait_for 3 sh -c "nsenter --net --target $first -- '$load_program' inspect | grep -q 'alive=0'"
 	kill -0 "$first"
 	kill -0 "$guardian"
-	[ "$(ps -o stat= --ppid "$guardian" | wc -l)" = 0 ]
+	wait_for 2 sh -c "[ -z \"\$(ps -o stat= --ppid $guardian)\" ]"
 }
 
 @test "guardian: a gate that no longer answers is recorded, and so is its return" {
