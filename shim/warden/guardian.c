@@ -140,7 +140,7 @@ static int filter(const struct guardian *guardian, struct err *err)
 		CALL(fstatat64), CALL(stat), CALL(lstat), CALL(statx), CALL(flock), CALL(fsync), CALL(fdatasync), CALL(ftruncate), CALL(rename),
 		CALL(renameat), CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(getdents64),
 		CALL(lseek), CALL(fcntl), CALL(getpid), CALL(gettid),
-		CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(brk), CALL(munmap), CALL(madvise), CALL(futex),
+		CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(brk), CALL(munmap), CALL(madvise), CALL(futex), CALL(getrandom),
 		CALL_IF(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
 		/* ending the container */
 		CALL_IF(kill, SCMP_A1(SCMP_CMP_EQ, SIGKILL)),
