@@ -103,7 +103,9 @@ static int filter(void)
 		{ SCMP_SYS(brk), 0, { { 0 } } },
 		{ SCMP_SYS(munmap), 0, { { 0 } } },
 		{ SCMP_SYS(madvise), 0, { { 0 } } },
-		{ SCMP_SYS(getrandom), 0, { { 0 } } },	/* the sanitizers' allocator */
+		/* what the sanitizers do beside */
+		{ SCMP_SYS(getrandom), 0, { { 0 } } },
+		{ SCMP_SYS(sigaltstack), 0, { { 0 } } },
 		{ SCMP_SYS(getuid), 0, { { 0 } } },
 		{ SCMP_SYS(kill), 1, { SCMP_A1(SCMP_CMP_EQ, 0) } },
 		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, 7), SCMP_A1(SCMP_CMP_EQ, 4711) } },
