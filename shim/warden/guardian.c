@@ -134,7 +134,7 @@ static int filter(const struct guardian *guardian, struct err *err)
 		CALL(exit_group), CALL(wait4), CALL(waitid),
 		/* the gate, and syslog */
 		CALL(sendto), CALL(sendmsg), CALL(recvfrom), CALL(recvmsg), CALL(connect),
-		CALL_IF(socket, SCMP_A0(SCMP_CMP_EQ, AF_UNIX)),
+		CALL_IF(socket, LOCKDOWN_IS(0, AF_UNIX)),
 		/* audit trail, ledger, counters */
 		CALL(openat), CALL(open), CALL(close), CALL(pread64), CALL(pwrite64), CALL(write), CALL(fstat), CALL(newfstatat),
 		CALL(fstatat64), CALL(stat), CALL(lstat), CALL(statx), CALL(flock), CALL(fsync), CALL(fdatasync), CALL(ftruncate), CALL(rename),
@@ -143,16 +143,16 @@ static int filter(const struct guardian *guardian, struct err *err)
 		CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(brk), CALL(munmap), CALL(madvise), CALL(futex), CALL(getrandom),
 		CALL_IF(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
 		/* ending the container */
-		CALL_IF(kill, SCMP_A1(SCMP_CMP_EQ, SIGKILL)),
-		CALL_IF(pidfd_send_signal, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)guardian->pid_fd)),
+		CALL_IF(kill, LOCKDOWN_IS(1, SIGKILL)),
+		CALL_IF(pidfd_send_signal, LOCKDOWN_IS(0, guardian->pid_fd)),
 	};
 	const struct lockdown_call held[] = {
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_CONT), SCMP_A1(SCMP_CMP_EQ, pid) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_LISTEN), SCMP_A1(SCMP_CMP_EQ, pid) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_GETEVENTMSG), SCMP_A1(SCMP_CMP_EQ, pid) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_GETSIGINFO), SCMP_A1(SCMP_CMP_EQ, pid) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_DETACH), SCMP_A1(SCMP_CMP_EQ, pid) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, PTRACE_SEIZE), SCMP_A1(SCMP_CMP_EQ, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_CONT), LOCKDOWN_IS(1, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_LISTEN), LOCKDOWN_IS(1, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_GETEVENTMSG), LOCKDOWN_IS(1, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_GETSIGINFO), LOCKDOWN_IS(1, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_DETACH), LOCKDOWN_IS(1, pid) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, PTRACE_SEIZE), LOCKDOWN_IS(1, pid) } },
 	};
 	struct lockdown_call all[ARRAY_SIZE(calls) + ARRAY_SIZE(held)];
 

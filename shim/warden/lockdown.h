@@ -20,6 +20,9 @@ int lockdown_files(const char *const *directories, size_t count, struct err *err
  * ones; sets no_new_privs, not dumpable, no core file. */
 int lockdown_privileges(uint64_t kept, struct err *err);
 
+/* Argument `number` is `value`. */
+#define LOCKDOWN_IS(number, value) SCMP_CMP((number), SCMP_CMP_EQ, (scmp_datum_t)(value), 0)
+
 /* One system call that stays possible, with what its arguments must be. */
 struct lockdown_call {
 	int number;			/* SCMP_SYS(name); one that this machine doesn't have is passed over */

@@ -107,9 +107,9 @@ static int filter(void)
 		{ SCMP_SYS(getrandom), 0, { { 0 } } },
 		{ SCMP_SYS(sigaltstack), 0, { { 0 } } },
 		{ SCMP_SYS(getuid), 0, { { 0 } } },
-		{ SCMP_SYS(kill), 1, { SCMP_A1(SCMP_CMP_EQ, 0) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, 7), SCMP_A1(SCMP_CMP_EQ, 4711) } },
-		{ SCMP_SYS(ptrace), 2, { SCMP_A0(SCMP_CMP_EQ, 17), SCMP_A1(SCMP_CMP_EQ, 4711) } },
+		{ SCMP_SYS(kill), 1, { LOCKDOWN_IS(1, 0) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, 7), LOCKDOWN_IS(1, 4711) } },
+		{ SCMP_SYS(ptrace), 2, { LOCKDOWN_IS(0, 17), LOCKDOWN_IS(1, 4711) } },
 	};
 	struct err err = ERR_INIT;
 
