@@ -19,8 +19,9 @@
 #include "shim/base/file.h"
 #include "shim/clones.h"
 #include "shim/egress/netns.h"
-#include "shim/policy/config.h"
+#include "shim/policy/profile.h"
 #include "shim/ruleset-json.h"
+#include "shim/state/audit.h"
 #include "shim/state/ledger.h"
 #include "shim/state/record.h"
 #include "shim/state/spaces.h"
@@ -35,6 +36,7 @@ struct hook {
 	struct profile *profile;
 	int netns_fd, nl_fd;
 	bool owned;
+	struct audit_settings audit;	/* borrowed from the record */
 };
 
 static void hook_release(struct hook *hook)
@@ -48,6 +50,21 @@ static void hook_release(struct hook *hook)
 		if (fd >= 0)
 			close(fd);
 	}
+}
+
+static int read_audit(struct hook *hook, struct err *err)
+{
+	const struct json *node = json_get(hook->record.root, "audit");
+	uint64_t keep = 0;
+
+	hook->audit.file = json_string(json_get(node, "file"));
+	hook->audit.head_file = json_string(json_get(node, "head_file"));
+	hook->audit.anchor_syslog = json_bool(json_get(node, "anchor_syslog"), false);
+	if (!hook->audit.file || !hook->audit.head_file || !json_uint(json_get(node, "rotate_bytes"), &hook->audit.rotate_bytes) ||
+	    !json_uint(json_get(node, "keep_files"), &keep) || keep > UINT32_MAX)
+		return err_set(err, EPROTO, "record: where the audit trail lies is missing");
+	hook->audit.keep_files = (uint32_t)keep;
+	return 0;
 }
 
 static int read_input(struct hook *hook, struct err *err)
@@ -66,7 +83,8 @@ static int read_input(struct hook *hook, struct err *err)
 	if (strcmp(hook->record.id, hook->state.id) || hook->state.pid <= 0)
 		return err_set(err, EINVAL, "the runtime's state is of container %s, the record of %s", hook->state.id,
 			       hook->record.id);
-	return profile_from_json(hook->record.profile_json, hook->record.profile, &hook->profile, err);
+	r = read_audit(hook, err);
+	return r ? r : profile_from_json(hook->record.profile_json, hook->record.profile, &hook->profile, err);
 }
 
 static int write_spaces(struct hook *hook, struct err *err)
@@ -105,8 +123,7 @@ static int install_rules(struct hook *hook, const struct ledger *ledger, struct 
 	return r ? err_wrap(err, "egress rules") : 0;
 }
 
-static void fill_settings(const struct hook *hook, const struct ledger *ledger, const struct host_config *config,
-			  struct warden_settings *settings)
+static void fill_settings(const struct hook *hook, const struct ledger *ledger, struct warden_settings *settings)
 {
 	const struct profile *profile = hook->profile;
 	bool has_table = json_bool(json_get(hook->record.plan, "has_network"), false);
@@ -132,9 +149,9 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.table_is_owned = hook->owned,
 		.alive_ms = 10000,
 		.cpus_milli = profile->resources.cpus_milli > UINT32_MAX ? 0 : (uint32_t)profile->resources.cpus_milli,
-		.audit_rotate = config->audit_rotate,
-		.audit_keep = (uint32_t)config->audit_keep,
-		.audit_syslog = config->audit_anchor_syslog,
+		.audit_rotate = hook->audit.rotate_bytes,
+		.audit_keep = hook->audit.keep_files,
+		.audit_syslog = hook->audit.anchor_syslog,
 	};
 	snprintf(settings->key, sizeof(settings->key), "%s", hook->record.key);
 	if (json_bool(json_get(hook->record.root, "is_run"), false))
@@ -144,24 +161,18 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 	snprintf(settings->engine, sizeof(settings->engine), "%s", hook->record.engine);
 	snprintf(settings->profile, sizeof(settings->profile), "%s", hook->record.profile);
 	snprintf(settings->digest, sizeof(settings->digest), "%s", hook->record.digest);
-	snprintf(settings->audit_file, sizeof(settings->audit_file), "%s", config->audit_file);
-	snprintf(settings->audit_head, sizeof(settings->audit_head), "%s", hook->places.audit_head);
+	snprintf(settings->audit_file, sizeof(settings->audit_file), "%s", hook->audit.file);
+	snprintf(settings->audit_head, sizeof(settings->audit_head), "%s", hook->audit.head_file);
 	snprintf(settings->ledger_dir, sizeof(settings->ledger_dir), "%s", hook->places.ledger_dir);
 }
 
 static int start_helpers(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
-	const char *config_file = json_string(json_get(hook->record.root, "config_file"));
-	struct host_config *config = NULL;
 	struct warden_settings settings;
 	pid_t guardian_pid = 0;
 	int r;
 
-	r = host_config_load(config_file && *config_file ? config_file : NULL, QUOD_SYSCONFDIR "/quod.json", &config, err);
-	if (r)
-		return r;
-	fill_settings(hook, ledger, config, &settings);
-	host_config_free(config);
+	fill_settings(hook, ledger, &settings);
 	r = helpers_start(QUOD_LIBEXECDIR "/quod-warden", &settings, hook->state_fd,
 			  settings.has_table ? hook->nl_fd : -1, settings.has_table ? hook->netns_fd : -1, &guardian_pid, err);
 	return r ? err_wrap(err, "helpers") : 0;
@@ -187,6 +198,34 @@ static int run(struct hook *hook, struct err *err)
 	return r;
 }
 
+/* crun keeps what a hook says to itself. */
+static void audit_failure(const struct hook *hook, const char *text)
+{
+	cleanup_buf struct buf members = BUF_INIT;
+	struct audit_record line = { .event = "refuse" };
+	struct err ignored = ERR_INIT;
+
+	if (!hook->audit.file)
+		return;
+	line.container = hook->record.id;
+	line.engine = hook->record.engine;
+	line.profile = hook->record.profile;
+	line.digest = hook->record.digest;
+	buf_puts(&members, "\"reason\":");
+	buf_put_json(&members, text);
+	line.members = members.data;
+	audit_write(&hook->audit, &line, &ignored);
+}
+
+static void remove_state(const struct hook *hook)
+{
+	const char *key = strrchr(hook->state_dir, '/');
+	struct err ignored = ERR_INIT;
+
+	if (key)
+		record_remove(&hook->places, key + 1, &ignored);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct rlimit no_core = { 0, 0 };
@@ -205,7 +244,10 @@ int main(int argc, char **argv)
 	hook.state_dir = argv[1];
 	r = run(&hook, &err);
 	if (r) {
+		/* the runtime gives the container up, and need not tell anybody */
 		clones_detach(hook.state_dir, &ignored);
+		audit_failure(&hook, err.text);
+		remove_state(&hook);
 		buf_put_plain(&text, err.text);
 		fprintf(stderr, "quod: %s\n", text.data);
 	}

@@ -45,6 +45,19 @@ static struct json *plan_to_json(struct json_tree *tree, const struct plan *plan
 	return node;
 }
 
+/* Where the helpers write: what this host said when the container was created. */
+static struct json *audit_to_json(struct json_tree *tree, const struct audit_settings *audit)
+{
+	struct json *node = json_make_object(tree);
+
+	json_set(tree, node, "file", json_make_string(tree, audit->file));
+	json_set(tree, node, "head_file", json_make_string(tree, audit->head_file));
+	json_set(tree, node, "rotate_bytes", json_make_uint(tree, audit->rotate_bytes));
+	json_set(tree, node, "keep_files", json_make_uint(tree, audit->keep_files));
+	json_set(tree, node, "anchor_syslog", json_make_bool(tree, audit->anchor_syslog));
+	return node;
+}
+
 struct json *record_make(struct json_tree *tree, const struct record_parts *parts)
 {
 	const struct shim *shim = parts->shim;
@@ -55,7 +68,6 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 		{ "bundle", parts->bundle }, { "engine", parts->engine },
 		{ "profile", parts->profile->name }, { "digest", parts->digest },
 		{ "chosen_by", parts->chosen_by }, { "ledger_key", parts->ledger_key },
-		{ "config_file", shim->config_file },
 	};
 
 	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));
@@ -65,6 +77,7 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 	json_set(tree, root, "is_run", json_make_bool(tree, shim->line.command == OCI_RUN && !oci_cmdline_has(&shim->line, "detach") &&
 								     !oci_cmdline_has(&shim->line, "keep")));
 	json_set(tree, root, "created_s", json_make_int(tree, time(NULL)));
+	json_set(tree, root, "audit", audit_to_json(tree, &shim->audit));
 	json_set(tree, root, "profile_json", profile_to_json(parts->profile, tree));
 	json_set(tree, root, "plan", plan_to_json(tree, parts->plan));
 	return root;

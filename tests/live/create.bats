@@ -332,3 +332,18 @@ refuses() { # PART OF THE TEXT
 	[ "$status" = 1 ]
 	[[ $output == *"creates_per_minute"* ]]
 }
+
+without_netfilter() {
+	run "$builddir/tests/live/without-netfilter" quod --runtime "$runtime" run --bundle "$bundle" c1
+	echo "$output"
+	[ "$status" != 0 ]
+	[[ $output == *"quod: "*"nf_tables"* || $runtime == crun ]]
+	[[ $output == *quod-hook* || $runtime == runc ]]
+	[[ $output != *hello* ]]
+	jq -e -s '.[-1] | .event == "refuse" and (.reason | contains("nf_tables"))' /var/log/quod/audit.jsonl
+	nothing_left
+}
+@test "create: no nf_tables in the kernel: the container does not run, in words" {
+	run_in 'echo hello'
+	both_runtimes without_netfilter
+}
