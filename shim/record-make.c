@@ -73,8 +73,10 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		json_set(tree, root, texts[i][0], json_make_string(tree, texts[i][1] ? texts[i][1] : ""));
-	/* the runtime deletes it itself when it ends: no delete will come */
-	json_set(tree, root, "is_run", json_make_bool(tree, shim->line.command == OCI_RUN && !oci_cmdline_has(&shim->line, "detach") &&
+	/* runc deletes it itself when it ends: no delete will come. crun waits for all that a hook has started, so there nobody is
+	 * left to take our part away: the next create does. */
+	json_set(tree, root, "is_run", json_make_bool(tree, shim->line.command == OCI_RUN && shim->line.dialect == OCI_DIALECT_RUNC &&
+								     !oci_cmdline_has(&shim->line, "detach") &&
 								     !oci_cmdline_has(&shim->line, "keep")));
 	json_set(tree, root, "created_s", json_make_int(tree, time(NULL)));
 	json_set(tree, root, "audit", audit_to_json(tree, &shim->audit));

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/state/spaces.h"
 
 #define ORPHAN_AGE_S 60
 #define LOCK_TIMEOUT_MS 5000
@@ -54,6 +56,19 @@ static bool is_old(int dir_fd, const struct record *record)
 	return time(NULL) - changed > ORPHAN_AGE_S;
 }
 
+/* The hook has seen its first process, and that has ended: nothing is being made any more. */
+static bool has_ended(const struct shim *shim, const char *key)
+{
+	struct err ignored = ERR_INIT;
+	struct spaces spaces;
+	char path[32];
+
+	if (spaces_read(&shim->places, key, &spaces, &ignored) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d", (int)spaces.pid);
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 static int visit_orphan(const char *key, void *data)
 {
 	const struct shim *shim = data;
@@ -66,8 +81,8 @@ static int visit_orphan(const char *key, void *data)
 		return 0;
 	r = record_read(dir_fd, &record, &ignored);
 	/* Without a record a create has died before it wrote one; one that can't be read may be a newer quod's. */
-	if ((r == -ENOENT || (r == 0 && !is_known(record.runtime_root, record.id))) && is_old(dir_fd, &record) &&
-	    record_lock(dir_fd, 0, &ignored) == 0) {
+	if ((r == -ENOENT || (r == 0 && !is_known(record.runtime_root, record.id))) &&
+	    (is_old(dir_fd, &record) || has_ended(shim, key)) && record_lock(dir_fd, 0, &ignored) == 0) {
 		lock_fd = lock_creates(shim, CREATES_TIMEOUT_MS, &ignored);
 		if (lock_fd >= 0 && (r || !is_known(record.runtime_root, record.id)))
 			record_remove(&shim->places, key, &ignored);

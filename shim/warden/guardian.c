@@ -391,6 +391,6 @@ int guardian_main(const struct warden_settings *settings, char *title)
 	run(&guardian);
 	guardian_report_end(&guardian);
 	if (settings->remove_dir[0])
-		guardian_remove_state(settings->remove_dir);
+		guardian_remove_state(settings);
 	return 0;
 }

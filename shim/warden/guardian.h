@@ -93,7 +93,7 @@ int guardian_write_ledger(struct guardian *guardian, const char *ended, struct e
 void guardian_read_limits(struct guardian *guardian);
 void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
 void guardian_report_end(struct guardian *guardian);
-void guardian_remove_state(const char *dir);
+void guardian_remove_state(const struct warden_settings *settings);
 int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err);
 
 #endif
