@@ -154,10 +154,8 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.audit_syslog = hook->audit.anchor_syslog,
 	};
 	snprintf(settings->key, sizeof(settings->key), "%s", hook->record.key);
-	if (json_bool(json_get(hook->record.root, "is_run"), false)) {
+	if (json_bool(json_get(hook->record.root, "is_run"), false))
 		snprintf(settings->remove_dir, sizeof(settings->remove_dir), "%s", hook->state_dir);
-		snprintf(settings->runtime_dir, sizeof(settings->runtime_dir), "%s/%s", hook->record.runtime_root, hook->record.id);
-	}
 	snprintf(settings->ledger_key, sizeof(settings->ledger_key), "%s", hook->record.ledger_key);
 	snprintf(settings->container, sizeof(settings->container), "%s", hook->record.id);
 	snprintf(settings->engine, sizeof(settings->engine), "%s", hook->record.engine);

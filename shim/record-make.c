@@ -73,8 +73,8 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		json_set(tree, root, texts[i][0], json_make_string(tree, texts[i][1] ? texts[i][1] : ""));
-	/* runc deletes it itself when it ends: no delete will come. crun waits for all that a hook has started, so there nobody is
-	 * left to take our part away: the next create does. */
+	/* runc deletes it itself when it ends: no delete will come. crun then still works in our bundle, and waits for all that a
+	 * hook has started: there nobody is left to take our part away but the next create. */
 	json_set(tree, root, "is_run", json_make_bool(tree, shim->line.command == OCI_RUN && shim->line.dialect == OCI_DIALECT_RUNC &&
 								     !oci_cmdline_has(&shim->line, "detach") &&
 								     !oci_cmdline_has(&shim->line, "keep")));

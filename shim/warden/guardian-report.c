@@ -169,23 +169,6 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
 }
 
-#define RUNTIME_MS 30000u
-
-/* The runtime's working directory is our bundle until it has deleted the container: crun dies when that goes away under it. */
-static bool runtime_is_done(const char *runtime_dir)
-{
-	const struct timespec pause = { .tv_nsec = 20000000 };
-	uint64_t end_ms = guardian_now_ms() + RUNTIME_MS;
-	struct stat st;
-
-	while (stat(runtime_dir, &st) == 0) {
-		if (guardian_now_ms() > end_ms)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return true;
-}
-
 /* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */
 void guardian_remove_state(const struct warden_settings *settings)
 {
@@ -195,13 +178,11 @@ void guardian_remove_state(const struct warden_settings *settings)
 
 	if (dir_fd < 0)
 		return;
-	if (runtime_is_done(settings->runtime_dir)) {
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-			unlinkat(dir_fd, names[i], 0);
-		unlinkat(dir_fd, "bundle", AT_REMOVEDIR);
-		unlinkat(dir_fd, "mounts", AT_REMOVEDIR);
-		unlinkat(dir_fd, "told", AT_REMOVEDIR);
-		unlinkat(AT_FDCWD, settings->remove_dir, AT_REMOVEDIR);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(dir_fd, names[i], 0);
+	unlinkat(dir_fd, "bundle", AT_REMOVEDIR);
+	unlinkat(dir_fd, "mounts", AT_REMOVEDIR);
+	unlinkat(dir_fd, "told", AT_REMOVEDIR);
+	unlinkat(AT_FDCWD, settings->remove_dir, AT_REMOVEDIR);
 	close(dir_fd);
 }

@@ -45,7 +45,6 @@ struct warden_settings {
 	uint32_t cpus_milli;		/* how fast CPU time can run out; 0 unknown */
 	char key[72];			/* state and ledger key */
 	char remove_dir[256];		/* the container's state, when nobody will delete it (`run`): removed at the end; or "" */
-	char runtime_dir[512];		/* and where the runtime keeps its own of it: it works in ours until that is gone */
 	char ledger_key[72];
 	char container[128], engine[32], profile[128], digest[72];
 	char cgroup_paths[1024];	/* of /proc/PID/cgroup as the hook read it, for messages */
