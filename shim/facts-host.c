@@ -7,10 +7,13 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -107,6 +110,37 @@ static int look_at_addresses(struct facts *facts, struct err *err)
 	return 0;
 }
 
+/* What the host has at the path of each device node: a path inside says nothing of what is behind it. */
+static void look_at_devices(const struct oci_config *config, struct facts *facts)
+{
+	size_t count = json_is(config->devices, JSON_ARRAY) ? config->devices->count : 0;
+
+	facts->devices = alloc_zeroed(count, sizeof(*facts->devices));
+	facts->device_count = count;
+	for (size_t i = 0; i < count; i++) {
+		const char *path = json_string(json_get(config->devices->items[i], "path"));
+		struct fact_device *fact = &facts->devices[i];
+		struct stat st;
+
+		if (!path || lstat(path, &st) < 0) {
+			fact->error = path ? errno : ENOENT;
+			continue;
+		}
+		fact->mode = st.st_mode & S_IFMT;
+		fact->major = major(st.st_rdev);
+		fact->minor = minor(st.st_rdev);
+	}
+}
+
+/* What a process inherits that asks for nothing else. */
+static int look_at_oom_score(void)
+{
+	cleanup_fclose FILE *file = fopen("/proc/self/oom_score_adj", "re");
+	int value = 0;
+
+	return file && fscanf(file, "%d", &value) == 1 ? value : 0;
+}
+
 static bool is_apparmor_on(void)
 {
 	cleanup_close int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
@@ -119,6 +153,8 @@ int facts_gather_host(const struct shim *shim, const struct oci_config *config, 
 {
 	look_at_cgroups(facts);
 	look_at_limits(facts);
+	look_at_devices(config, facts);
+	facts->oom_score_adj = look_at_oom_score();
 	facts->wants_systemd_cgroup = oci_cmdline_global(&shim->line, "systemd-cgroup") != NULL;
 	facts->hook_path = alloc_copy(QUOD_LIBEXECDIR "/quod-hook");
 	facts->has_apparmor = is_apparmor_on();
