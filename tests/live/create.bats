@@ -11,7 +11,7 @@ setup_file() {
 	J
 	write_profile work <<-'J'
 		{ "version": 1, "extends": "balanced",
-		  "mounts": { "allow": [ { "source": "/srv/work/**", "destination": "/workspace/**", "readonly": true } ] } }
+		  "mounts": { "allow": [ { "source": "/srv/agents/**", "destination": "/workspace/**", "readonly": true } ] } }
 	J
 	write_profile strip <<-'J'
 		{ "version": 1, "extends": "balanced", "mounts": { "host": "strip" } }
@@ -129,26 +129,26 @@ allowed_workspace() {
 	nothing_left
 }
 @test "create: mounts.allow admits a workspace, read-only where it says so" {
-	mkdir -p /srv/work/web
-	echo source >/srv/work/web/file
-	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace", "type": "bind", "source": "/srv/work/web", "options": ["rbind", "rw"]}]'
+	mkdir -p /srv/agents/web
+	echo source >/srv/agents/web/file
+	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace", "type": "bind", "source": "/srv/agents/web", "options": ["rbind", "rw"]}]'
 	run_in 'cat /workspace/file; touch /workspace/new 2>/dev/null || echo read-only'
 	both_runtimes allowed_workspace
 }
 
 @test "create: the workspace's source behind a link is judged by where it leads" {
-	mkdir -p /srv/work
-	ln -sfn /etc /srv/work/link
-	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace", "type": "bind", "source": "/srv/work/link", "options": ["rbind"]}]'
+	mkdir -p /srv/agents
+	ln -sfn /etc /srv/agents/link
+	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace", "type": "bind", "source": "/srv/agents/link", "options": ["rbind"]}]'
 	run quod-work run --bundle "$bundle" c1
 	[ "$status" = 1 ]
 	[[ $output == *"host path /etc is not allowed at /workspace"* ]]
 }
 
 @test "create: a destination behind a link of the image is judged by where it lands" {
-	mkdir -p /srv/work/web
+	mkdir -p /srv/agents/web
 	ln -s /proc "$bundle/rootfs/workspace/p"
-	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace/p", "type": "bind", "source": "/srv/work/web", "options": ["rbind"]}]'
+	edit_bundle "$bundle" '.mounts += [{"destination": "/workspace/p", "type": "bind", "source": "/srv/agents/web", "options": ["rbind"]}]'
 	run quod-work run --bundle "$bundle" c1
 	[ "$status" = 1 ]
 	[[ $output == *"nothing may be mounted at /proc"* ]]
