@@ -4,7 +4,7 @@
 # quod installed, engines started. What changes the machine works only in tests/box: tests/run puts each file of
 # tests/live into one; by hand: tests/box bats tests/live/FILE.bats.
 
-srcdir=${srcdir:-$(cd "${BATS_TEST_DIRNAME:-$(dirname "${BASH_SOURCE[0]}")}" && git rev-parse --show-toplevel)}
+srcdir=${srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 builddir=${builddir:-$srcdir}
 
 need_box() {
