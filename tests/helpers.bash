@@ -129,9 +129,11 @@ start_containerd() {
 start_dockerd() {
 	need_box || return
 	local profile runtimes
-	runtimes="\"bare\": {\"path\": \"$(command -v runc)\"}, \"bare-crun\": {\"path\": \"$(command -v crun)\"}"
-	runtimes+=', "quod": {"path": "/usr/bin/quod"}'
-	runtimes+=', "quod-crun": {"path": "/usr/bin/quod", "runtimeArgs": ["--runtime=crun"]}'
+	runtimes="\"bare\": {\"path\": \"$(command -v runc)\"}, \"quod\": {\"path\": \"/usr/bin/quod\"}"
+	if command -v crun >/dev/null; then
+		runtimes+=", \"bare-crun\": {\"path\": \"$(command -v crun)\"}"
+		runtimes+=', "quod-crun": {"path": "/usr/bin/quod", "runtimeArgs": ["--runtime=crun"]}'
+	fi
 	for profile; do
 		ln -sfn quod "/usr/bin/quod-$profile"
 		runtimes+=", \"quod-$profile\": {\"path\": \"/usr/bin/quod-$profile\"}"
@@ -177,7 +179,8 @@ docker_load_busybox() {
 leftovers() {
 	{
 		find /run/quod -mindepth 1 2>/dev/null
-		find /run/runc /run/crun /run/docker/runtime-runc /run/containerd/runc -mindepth 2 2>/dev/null
+		# crun keeps compiled filters beside its containers
+		find /run/runc /run/crun /run/docker/runtime-runc /run/containerd/runc -mindepth 2 2>/dev/null | grep -v '/\.cache'
 		find /sys/fs/cgroup -mindepth 2 -type d 2>/dev/null
 		awk '{ print "mount " $5 }' /proc/self/mountinfo
 		ps -eo comm= | grep -E 'quod|runc|crun|containerd-shim'

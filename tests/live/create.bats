@@ -42,7 +42,7 @@ sweep() {
 }
 
 left() { # what a container leaves while it is there
-	ls -A /run/quod/containers /run/runc /run/crun 2>/dev/null | grep -v ':$' | grep .
+	ls -A /run/quod/containers /run/runc /run/crun 2>/dev/null | grep -v -e ':$' -e '^\.cache$' | grep .
 	grep /run/quod/containers /proc/self/mountinfo
 	pgrep -x quod-guardian
 	pgrep -x quod-gate
