@@ -16,9 +16,12 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
+#include "shim/state/ledger.h"
 #include "shim/sweep.h"
 
 #define LOCK_TIMEOUT_MS 5000
+#define PRUNE_EVERY_S 3600
+#define KEEP_LEAST_MS 300000u
 #define CREATES_MAX_BYTES (1u << 20)
 
 struct count {
@@ -101,6 +104,25 @@ static bool is_known_to_runtime(const struct shim *shim)
 	return access(path, F_OK) == 0;
 }
 
+/* At most once an hour, or when the clock went back. Housekeeping: what fails here is tried again and refuses nobody. */
+static void prune_ledgers(const struct shim *shim)
+{
+	cleanup_free char *stamp = alloc_printf("%s/ledger-pruned", shim->places.run_dir);
+	time_t now = time(NULL);
+	uint64_t keep_ms = shim->config->ledger_keep_ms;
+	struct err ignored = ERR_INIT;
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (keep_ms == LIMIT_UNLIMITED ||
+	    (lstat(stamp, &st) == 0 && st.st_mtim.tv_sec <= now && now - st.st_mtim.tv_sec < PRUNE_EVERY_S))
+		return;
+	fd = open(stamp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* that of a live container is written each minute */
+	if (fd >= 0 && futimens(fd, NULL) == 0)
+		ledger_prune(shim->places.ledger_dir, keep_ms < KEEP_LEAST_MS ? KEEP_LEAST_MS : keep_ms, &ignored);
+}
+
 static int claim_locked(const struct shim *shim, const char *profile, int *dir_fd, struct err *err)
 {
 	cleanup_close int fd = -1;
@@ -108,8 +130,10 @@ static int claim_locked(const struct shim *shim, const char *profile, int *dir_f
 
 	if (is_known_to_runtime(shim))
 		return err_set(err, EEXIST, "container with id %s exists already", oci_cmdline_id(&shim->line));
-	r = check_count(shim, profile, err);
-	if (!r)
+	prune_ledgers(shim);
+	/* what is left as it is has no profile whose containers could be counted */
+	r = profile ? check_count(shim, profile, err) : 0;
+	if (!r && profile)
 		r = check_rate(shim, profile, err);
 	if (!r)
 		r = record_remove(&shim->places, shim->key, err);

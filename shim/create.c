@@ -36,7 +36,7 @@ static void annotate(struct creation *creation, struct json_tree *tree)
 		annotations = json_make_object(tree);
 		json_set(tree, root, "annotations", annotations);
 	}
-	json_set(tree, annotations, "quod.dev/applied-profile", json_make_string(tree, decision->selection.profile->name));
+	json_set(tree, annotations, "quod.dev/applied-profile", json_make_string(tree, selection_name(&decision->selection)));
 	json_set(tree, annotations, "quod.dev/profile-digest", json_make_string(tree, decision->digest));
 }
 
@@ -71,12 +71,14 @@ static int write_record(const struct shim *shim, struct creation *creation, stru
 	struct record_parts parts = {
 		.shim = shim,
 		.profile = decision->selection.profile,
+		.profile_name = selection_name(&decision->selection),
 		.chosen_by = decision->selection.chosen_by,
+		.tightened_by = &decision->selection.tightened_by,
 		.bundle = decision->bundle.path,
 		.digest = decision->digest,
 		.ledger_key = decision->ledger_key,
 		.engine = engine_name(decision->facts.engine),
-		.plan = &decision->plan,
+		.plan = decision->has_plan ? &decision->plan : NULL,
 	};
 
 	return record_write(creation->state_fd, record_make(tree, &parts), err);
@@ -88,13 +90,20 @@ static int audit_create(const struct shim *shim, struct creation *creation, stru
 	struct record record = {
 		.id = decision->facts.id,
 		.engine = engine_name(decision->facts.engine),
-		.profile = decision->selection.profile->name,
+		.profile = selection_name(&decision->selection),
 		.digest = decision->digest,
 	};
+	const struct strings *tightened_by = &decision->selection.tightened_by;
 	cleanup_buf struct buf members = BUF_INIT;
 
 	buf_puts(&members, "\"chosen_by\":");
 	buf_put_json(&members, decision->selection.chosen_by);
+	for (size_t i = 0; i < tightened_by->count; i++) {
+		buf_puts(&members, i ? "," : ",\"tightened_by\":[");
+		buf_put_json(&members, tightened_by->items[i]);
+	}
+	if (tightened_by->count)
+		buf_putc(&members, ']');
 	buf_printf(&members, ",\"edits\":%zu", decision->plan.edits.count);
 	return shim_audit(shim, "create", &record, members.data, err);
 }
@@ -104,15 +113,18 @@ static int enact(const struct shim *shim, struct creation *creation, struct err 
 	struct decision *decision = &creation->decision;
 	int r;
 
-	r = containers_claim(shim, decision->selection.profile->name, &creation->state_fd, err);
+	r = containers_claim(shim, decision->selection.is_unmanaged ? NULL : selection_name(&decision->selection),
+			     &creation->state_fd, err);
 	if (r)
 		return r;
 	creation->has_state = true;
-	r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
-	if (!r)
-		r = told_make(creation->state_fd, decision->selection.profile, decision->deadline, err);
-	if (!r)
-		r = write_bundle(creation, err);
+	if (!decision->selection.is_unmanaged) {
+		r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
+		if (!r)
+			r = told_make(creation->state_fd, decision->selection.profile, decision->deadline, err);
+		if (!r)
+			r = write_bundle(creation, err);
+	}
 	if (!r)
 		r = write_record(shim, creation, err);
 	if (!r)
@@ -127,7 +139,7 @@ static int refuse(const struct shim *shim, struct creation *creation, const char
 	struct record record = {
 		.id = oci_cmdline_id(&shim->line),
 		.engine = engine_name(decision->facts.engine),
-		.profile = decision->selection.profile ? decision->selection.profile->name : "",
+		.profile = selection_name(&decision->selection),
 		.digest = decision->digest,
 	};
 	cleanup_buf struct buf members = BUF_INIT;
@@ -147,9 +159,12 @@ static int become_runtime(const struct shim *shim, struct creation *creation, st
 {
 	struct decision *decision = &creation->decision;
 	cleanup_free char *bundle = alloc_printf("%s/bundle", decision->state_dir);
-	char **argv = oci_cmdline_replace(&shim->line, "bundle", bundle);
+	char **argv;
 	int r;
 
+	if (decision->selection.is_unmanaged)
+		return runtime_exec(shim->runtime, shim->argv, err);
+	argv = oci_cmdline_replace(&shim->line, "bundle", bundle);
 	r = runtime_exec(shim->runtime, argv, err);
 	oci_argv_free(argv);
 	return r;
@@ -168,8 +183,8 @@ int create_main(struct shim *shim)
 	if (!r)
 		r = decision_make(shim, oci_cmdline_value(&shim->line, "bundle", "."), decision, &err);
 	if (!r && decision->plan.refusal_count)
-		plan_print_refusals(&text, &decision->plan, decision->selection.profile->name);
-	else if (!r)
+		plan_print_refusals(&text, &decision->plan, selection_name(&decision->selection));
+	if (!r && !text.len)
 		r = enact(shim, &creation, &err);
 	if (!r && !text.len)
 		r = become_runtime(shim, &creation, &err);

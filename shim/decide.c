@@ -10,6 +10,9 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/budgets.h"
+#include "shim/caller.h"
+#include "shim/invocation.h"
+#include "shim/runtime-safety.h"
 
 void decision_release(struct decision *decision)
 {
@@ -82,37 +85,98 @@ static void digest_profile(const struct profile *profile, char digest[SHA256_HEX
 }
 
 /* An entry that can never take effect is a mistake: what its writer wanted is not what would run. */
-static void refuse_dead_entries(const struct profile *profile, struct plan *plan)
+static void refuse_dead_entries(const struct strings *dead, struct plan *plan)
 {
-	struct strings texts = { NULL, 0 };
-
-	profile_find_dead_entries(profile, &texts);
-	for (size_t i = 0; i < texts.count; i++)
-		plan_refuse(plan, "egress", "", "%s", texts.items[i]);
-	strings_free(&texts);
+	for (size_t i = 0; i < dead->count; i++)
+		plan_refuse(plan, "egress", "", "%s", dead->items[i]);
 }
 
-static int decide(const struct shim *shim, struct decision *decision, struct err *err)
+static int select_profile(const struct shim *shim, struct decision *decision, struct err *err)
+{
+	const struct selection_input input = { &decision->config, &decision->facts, &decision->held };
+	int r;
+
+	if (!decision->is_sound)
+		return profile_select_plain(shim, &decision->selection, err);
+	r = facts_gather(shim, &decision->bundle, &decision->config, &decision->facts, &decision->held, err);
+	return r ? r : profile_select(shim, &input, &decision->selection, err);
+}
+
+static void set_state_dir(const struct shim *shim, struct decision *decision)
+{
+	free(decision->state_dir);
+	decision->state_dir = alloc_printf("%s/containers/%s", shim->places.run_dir, shim->key);
+	decision->facts.state_dir = decision->state_dir;
+}
+
+/* The other runtime may read the same line in another way: then it is not the same container that was judged. */
+static int check_line_again(const struct shim *shim, const char *id, const char *bundle, struct err *err)
+{
+	const char *now = oci_cmdline_id(&shim->line);
+
+	if (shim->line.unknown || !now || strcmp(now, id) || shim->line.positional_count != 1 ||
+	    strcmp(oci_cmdline_value(&shim->line, "bundle", "."), bundle) || oci_cmdline_option(&shim->line, "config"))
+		return err_set(err, EINVAL, "%s reads this command line in another way than the runtime of quod.json (runtime)",
+			       shim->runtime);
+	return caller_check_descriptors(&shim->line, err) < 0 ? -err->code : 0;
+}
+
+static bool is_among(const struct strings *wanted, const char *path)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		struct strings one = { &wanted->items[i], 1 };
+		cleanup_free char *found = NULL;
+		struct err ignored = ERR_INIT;
+
+		if (!runtime_find(&one, &found, &ignored) && !strcmp(found, path))
+			return true;
+	}
+	return false;
+}
+
+/* The profile's own runtimes, first found; --runtime may pick one of them and no other. */
+static int use_runtime(struct shim *shim, struct decision *decision, const char *bundle, struct err *err)
+{
+	const struct strings *wanted = &decision->selection.profile->runtime;
+	const char *id = oci_cmdline_id(&shim->line);
+	cleanup_free char *found = NULL, *kept_bundle = alloc_copy(bundle), *kept_id = alloc_copy(id ? id : "");
+
+	if (!wanted->count)
+		return 0;
+	if (shim->runtime_name)
+		return is_among(wanted, shim->runtime) ? 0 :
+		       err_set(err, EACCES, "refused by profile '%s': --runtime %s is not one that it executes (runtime)",
+			       selection_name(&decision->selection), shim->runtime_name);
+	if (runtime_find(wanted, &found, err) < 0)
+		return err_wrap(err, "profile '%s'", selection_name(&decision->selection));
+	if (!strcmp(found, shim->runtime))
+		return 0;
+	if (invocation_use_runtime(shim, wanted, err) < 0 || check_line_again(shim, kept_id, kept_bundle, err) < 0)
+		return -err->code;
+	decision->facts.id = oci_cmdline_id(&shim->line);
+	decision->facts.wants_systemd_cgroup = oci_cmdline_global(&shim->line, "systemd-cgroup") != NULL;
+	set_state_dir(shim, decision);
+	return 0;
+}
+
+static int decide(struct shim *shim, const char *bundle, struct decision *decision, struct err *err)
 {
 	struct plan_input input = { .config = &decision->config, .facts = &decision->facts };
 	cleanup_free char *spent = NULL;
 	int r;
 
-	r = host_config_check_enforced(shim->config, err);
+	r = select_profile(shim, decision, err);
+	if (!r && !decision->selection.is_unmanaged)
+		r = use_runtime(shim, decision, bundle, err);
+	if (!r && shim->config->require_safe_runtime)
+		r = runtime_check_safe(shim->runtime, err);
 	if (r)
 		return r;
-	r = profile_select(shim, &decision->config, &decision->selection, err);
-	if (r)
-		return r;
+	find_ledger_key(shim, decision);
+	if (decision->selection.is_unmanaged)
+		return 0;
 	input.profile = decision->selection.profile;
 	digest_profile(input.profile, decision->digest);
-	if (decision->is_sound) {
-		decision->facts.state_dir = decision->state_dir;
-		r = facts_gather(shim, &decision->bundle, &decision->config, &decision->facts, &decision->held, err);
-		if (r)
-			return r;
-	}
-	find_ledger_key(shim, decision);
 	r = ledger_read(shim->places.ledger_dir, decision->ledger_key, &decision->ledger, err);
 	if (r)
 		return r;
@@ -123,15 +187,15 @@ static int decide(const struct shim *shim, struct decision *decision, struct err
 	decision->facts.deadline = decision->deadline;
 	plan_make(&input, &decision->plan);
 	decision->has_plan = true;
-	refuse_dead_entries(input.profile, &decision->plan);
+	refuse_dead_entries(&decision->selection.dead, &decision->plan);
 	return 0;
 }
 
-int decision_make(const struct shim *shim, const char *bundle, struct decision *decision, struct err *err)
+int decision_make(struct shim *shim, const char *bundle, struct decision *decision, struct err *err)
 {
 	int r;
 
-	decision->state_dir = alloc_printf("%s/containers/%s", shim->places.run_dir, shim->key);
+	set_state_dir(shim, decision);
 	r = read_bundle(shim, bundle, decision, err);
-	return r ? r : decide(shim, decision, err);
+	return r ? r : decide(shim, bundle, decision, err);
 }

@@ -17,7 +17,7 @@ struct decision {
 	struct oci_bundle bundle;
 	bool is_sound;			/* no field of a wrong type: the typed view and the facts are there */
 	struct oci_config config;
-	struct selection selection;	/* its profile is NULL until it was chosen */
+	struct selection selection;	/* its profile is NULL until it was chosen, and where it leaves the container unmanaged */
 	struct facts facts;
 	struct facts_held held;
 	struct ledger ledger;
@@ -32,7 +32,8 @@ struct decision {
 
 /* `bundle` is a path as the command line gives it. 0 also when the plan is a list of refusals. Free with decision_release,
  * on failure too. */
-int decision_make(const struct shim *shim, const char *bundle, struct decision *decision, struct err *err);
+/* The profile may name another runtime: then `shim` is made anew for that. */
+int decision_make(struct shim *shim, const char *bundle, struct decision *decision, struct err *err);
 void decision_release(struct decision *decision);
 
 #endif

@@ -149,12 +149,25 @@ static bool is_apparmor_on(void)
 	return fd >= 0 && read(fd, &flag, 1) == 1 && flag == 'Y';
 }
 
+/* In a user namespace the real uid is what ours is mapped to outside. */
+static uint32_t invoking_user(void)
+{
+	cleanup_fclose FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned inside, outside, count, uid = getuid();
+
+	while (map && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3)
+		if (uid >= inside && uid - inside < count)
+			return outside + (uid - inside);
+	return uid;
+}
+
 int facts_gather_host(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err)
 {
 	look_at_cgroups(facts);
 	look_at_limits(facts);
 	look_at_devices(config, facts);
 	facts->oom_score_adj = look_at_oom_score();
+	facts->user = invoking_user();
 	facts->wants_systemd_cgroup = oci_cmdline_global(&shim->line, "systemd-cgroup") != NULL;
 	facts->hook_path = alloc_copy(QUOD_LIBEXECDIR "/quod-hook");
 	facts->has_apparmor = is_apparmor_on();

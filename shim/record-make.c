@@ -66,7 +66,7 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 		{ "id", oci_cmdline_id(&shim->line) }, { "key", shim->key },
 		{ "runtime_root", shim->runtime_root }, { "runtime", shim->runtime },
 		{ "bundle", parts->bundle }, { "engine", parts->engine },
-		{ "profile", parts->profile->name }, { "digest", parts->digest },
+		{ "profile", parts->profile_name }, { "digest", parts->digest },
 		{ "chosen_by", parts->chosen_by }, { "ledger_key", parts->ledger_key },
 	};
 
@@ -80,7 +80,9 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 								     !oci_cmdline_has(&shim->line, "keep")));
 	json_set(tree, root, "created_s", json_make_int(tree, time(NULL)));
 	json_set(tree, root, "audit", audit_to_json(tree, &shim->audit));
-	json_set(tree, root, "profile_json", profile_to_json(parts->profile, tree));
-	json_set(tree, root, "plan", plan_to_json(tree, parts->plan));
+	json_set(tree, root, "tightened_by", strings_to_json(tree, parts->tightened_by));
+	json_set(tree, root, "profile_json", parts->profile ? profile_to_json(parts->profile, tree) : json_make_object(tree));
+	if (parts->plan)
+		json_set(tree, root, "plan", plan_to_json(tree, parts->plan));
 	return root;
 }

@@ -8,9 +8,10 @@
 
 struct record_parts {
 	const struct shim *shim;
-	const struct profile *profile;
-	const char *chosen_by, *bundle, *digest, *ledger_key, *engine;
-	const struct plan *plan;
+	const struct profile *profile;		/* NULL: unmanaged */
+	const struct strings *tightened_by;
+	const char *profile_name, *chosen_by, *bundle, *digest, *ledger_key, *engine;
+	const struct plan *plan;		/* NULL: unmanaged */
 };
 
 struct json *record_make(struct json_tree *tree, const struct record_parts *parts);

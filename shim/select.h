@@ -4,15 +4,34 @@
 #define QUOD_SHIM_SELECT_H
 
 #include "oci/spec.h"
+#include "shim/facts.h"
 #include "shim/shim.h"
 
 struct selection {
-	struct profile *profile;
-	const char *chosen_by;		/* "--profile", "default_profile", "annotation quod.dev/profile" */
+	bool is_unmanaged;		/* by a rule: handed on untouched, there is no profile */
+	struct profile *chosen;		/* by whom chosen_by says; NULL before */
+	struct profile *profile;	/* what runs: the chosen one, or its meet with all that tightens it */
+	char *chosen_by;		/* "--profile", "rules/0", "default_profile", "annotation quod.dev/profile" */
+	struct strings tightened_by;	/* "QUOD_PROFILE locked", "/srv/a/.quod.json", "annotation quod.dev/budgets.wall" */
+	struct strings dead;		/* entries of all these that can never take effect */
 };
 
-/* -EACCES with the list of what may be asked for when the creator's wish isn't granted. */
-int profile_select(const struct shim *shim, const struct oci_config *config, struct selection *selection, struct err *err);
+/* What is chosen by. */
+struct selection_input {
+	const struct oci_config *config;
+	const struct facts *facts;
+	const struct facts_held *held;
+};
+
+/* The chosen profile's name, "unmanaged", or "" before: for messages and records. */
+const char *selection_name(const struct selection *selection);
+
+/* -EACCES with the list of what may be asked for when the creator's wish isn't granted, and when a word that may only
+ * tighten can't be read or held. Free with selection_release, on failure too. */
+int profile_select(const struct shim *shim, const struct selection_input *input, struct selection *selection, struct err *err);
+
+/* For a document that can't be judged: --profile's, else the default, so that a refusal has a name. */
+int profile_select_plain(const struct shim *shim, struct selection *selection, struct err *err);
 void selection_release(struct selection *selection);
 
 void shim_profile_paths(struct profile_paths *paths);	/* the compiled-in places */

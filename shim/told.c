@@ -36,13 +36,26 @@ static struct json *limits_to_json(struct json_tree *tree, const struct profile 
 	return node;
 }
 
+/* Of a profile that others have tightened each list must allow it: the first is "allow", the others are "and". */
 static struct json *egress_to_json(struct json_tree *tree, const struct profile *profile)
 {
-	struct json *node = json_make_object(tree), *allow = json_make_array(tree);
+	struct json *node = json_make_object(tree), *others = json_make_array(tree);
 
-	for (size_t i = 0; i < profile->egress.allow_count; i++)
-		json_append(tree, allow, json_make_string(tree, profile->egress.allow[i].text));
-	json_set(tree, node, "allow", allow);
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+		struct json *list = json_make_array(tree);
+
+		if (!(layer.lists & LIST_EGRESS))
+			continue;
+		for (size_t k = 0; k < layer.egress_count; k++)
+			json_append(tree, list, json_make_string(tree, layer.egress[k].text));
+		if (json_get(node, "allow"))
+			json_append(tree, others, list);
+		else
+			json_set(tree, node, "allow", list);
+	}
+	if (others->count)
+		json_set(tree, node, "and", others);
 	return node;
 }
 

@@ -136,15 +136,21 @@ static void print_egress(const struct profile *profile)
 	}
 }
 
-static void print_profile(const struct decision *decision)
+static void print_profile(const struct decision *decision, const char *runtime)
 {
 	static const char *const heads[] = { "BUDGET", "PROMISED", NULL };
 	const struct profile *profile = decision->selection.profile;
 	struct table table;
 
-	ctl_put("profile ");
-	ctl_put(profile->name);
-	printf(" (chosen by %s), digest %.16s\n", decision->selection.chosen_by, decision->digest);
+	printf("profile %s (chosen by %s), digest %.16s\n", selection_name(&decision->selection), decision->selection.chosen_by,
+	       decision->digest);
+	for (size_t i = 0; i < decision->selection.tightened_by.count; i++) {
+		ctl_put("tightened by ");
+		ctl_put(decision->selection.tightened_by.items[i]);
+		putchar('\n');
+	}
+	if (profile->runtime.count)
+		printf("runtime %s\n", runtime);
 	table_init(&table, heads);
 	print_budget(&table, "wall", duration_print, profile->budgets.wall_ms);
 	print_budget(&table, "cpu", duration_print, profile->budgets.cpu_ms);
@@ -154,9 +160,14 @@ static void print_profile(const struct decision *decision)
 	print_egress(profile);
 }
 
-static void print_for_people(const struct decision *decision)
+static void print_for_people(const struct decision *decision, const char *runtime)
 {
-	print_profile(decision);
+	if (decision->selection.is_unmanaged) {
+		printf("%s (chosen by %s): handed on as it is, and recorded\n", selection_name(&decision->selection),
+		       decision->selection.chosen_by);
+		return;
+	}
+	print_profile(decision, runtime);
 	for (size_t i = 0; i < decision->plan.notes.count; i++) {
 		ctl_put("not in force: ");
 		ctl_put(decision->plan.notes.items[i]);
@@ -189,6 +200,18 @@ static struct json *refusals_to_json(struct json_tree *tree, const struct plan *
 	return list;
 }
 
+static void select_to_json(struct json_tree *tree, struct json *node, const struct decision *decision)
+{
+	const struct strings *tightened_by = &decision->selection.tightened_by;
+	struct json *list = json_make_array(tree);
+
+	for (size_t i = 0; i < tightened_by->count; i++)
+		json_append(tree, list, json_make_string(tree, tightened_by->items[i]));
+	json_set(tree, node, "profile", json_make_string(tree, selection_name(&decision->selection)));
+	json_set(tree, node, "chosen_by", json_make_string(tree, decision->selection.chosen_by));
+	json_set(tree, node, "tightened_by", list);
+}
+
 static int print_as_json(const struct decision *decision, struct err *err)
 {
 	cleanup_json_tree struct json_tree *tree = json_tree_new(), *edits = NULL;
@@ -196,14 +219,17 @@ static int print_as_json(const struct decision *decision, struct err *err)
 	cleanup_buf struct buf text = BUF_INIT;
 	int r;
 
+	select_to_json(tree, node, decision);
+	json_set(tree, node, "engine", json_make_string(tree, engine_name(decision->facts.engine)));
+	if (decision->selection.is_unmanaged) {
+		ctl_print_json(node);
+		return 0;
+	}
 	oci_edits_print(&text, &decision->plan.edits, 0);
 	r = json_parse(text.data, text.len, JSON_PLAIN, NULL, &edits, err);
 	if (r)
 		return r;
-	json_set(tree, node, "profile", json_make_string(tree, decision->selection.profile->name));
-	json_set(tree, node, "chosen_by", json_make_string(tree, decision->selection.chosen_by));
 	json_set(tree, node, "digest", json_make_string(tree, decision->digest));
-	json_set(tree, node, "engine", json_make_string(tree, engine_name(decision->facts.engine)));
 	json_set(tree, node, "refused", json_make_bool(tree, decision->plan.refusal_count != 0));
 	json_set(tree, node, "refusals", refusals_to_json(tree, &decision->plan));
 	json_set(tree, node, "edits", json_copy(tree, json_root(edits)));
@@ -220,7 +246,8 @@ static int print_as_json(const struct decision *decision, struct err *err)
 	return 0;
 }
 
-static int decide_as(const struct ctl *ctl, struct subject *subject, struct decision *decision, struct err *err)
+/* *runtime is what create would execute; malloc'ed. */
+static int decide_as(const struct ctl *ctl, struct subject *subject, struct decision *decision, char **runtime, struct err *err)
 {
 	char *argv[] = { (char *)"quod", (char *)"--root", subject->root, (char *)"create", (char *)"--bundle", subject->bundle,
 			 subject->id, NULL };
@@ -238,6 +265,7 @@ static int decide_as(const struct ctl *ctl, struct subject *subject, struct deci
 	if (!r)
 		r = decision_make(&shim, subject->bundle, decision, err);
 	oci_cmdline_free(&shim.line);
+	*runtime = shim.runtime;
 	return r;
 }
 
@@ -245,6 +273,7 @@ int explain_main(struct ctl *ctl)
 {
 	struct decision decision = DECISION_INIT;
 	struct subject subject = { NULL };
+	cleanup_free char *runtime = NULL;
 	struct err err = ERR_INIT;
 	int at = 1, r, status;
 
@@ -256,13 +285,13 @@ int explain_main(struct ctl *ctl)
 		return ctl_fail_usage(ctl, "explain takes one bundle or container");
 	r = find_subject(ctl, ctl->argv[at], &subject, &err);
 	if (!r)
-		r = decide_as(ctl, &subject, &decision, &err);
+		r = decide_as(ctl, &subject, &decision, &runtime, &err);
 	if (!r && ctl->json)
 		r = print_as_json(&decision, &err);
 	else if (!r)
-		print_for_people(&decision);
+		print_for_people(&decision, runtime ? runtime : "");
 	status = r == -EACCES || r == -EDQUOT ? (ctl_fail("%s", err.text), CTL_NO) : r ? ctl_fail("%s", err.text) :
-		 decision.plan.refusal_count ? CTL_NO : CTL_YES;
+		 decision.has_plan && decision.plan.refusal_count ? CTL_NO : CTL_YES;
 	decision_release(&decision);
 	subject_release(&subject);
 	return status;

@@ -9,6 +9,7 @@
 #include "shim/base/cleanup.h"
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/table.h"
+#include "shim/policy/selection.h"
 #include "shim/policy/units.h"
 #include "shim/state/ledger.h"
 #include "shim/state/spaces.h"
@@ -57,6 +58,7 @@ static bool is_alive(const struct state_places *places, const char *key)
 	return access(path, F_OK) == 0;
 }
 
+/* `profile` is NULL for a container that a rule leaves as it is. */
 static void add_row(struct listing *listing, const struct record *record, const struct profile *profile,
 		    const struct ledger *ledger)
 {
@@ -65,9 +67,9 @@ static void add_row(struct listing *listing, const struct record *record, const 
 		uint64_t left;
 		bool is_time;
 	} budgets[] = {
-		{ "wall_ms", left_of(profile->budgets.wall_ms, ledger->wall_ms), true },
-		{ "cpu_ms", left_of(profile->budgets.cpu_ms, ledger->cpu_us / 1000), true },
-		{ "egress", left_of(profile->budgets.egress, ledger->egress_bytes), false },
+		{ "wall_ms", profile ? left_of(profile->budgets.wall_ms, ledger->wall_ms) : LIMIT_UNLIMITED, true },
+		{ "cpu_ms", profile ? left_of(profile->budgets.cpu_ms, ledger->cpu_us / 1000) : LIMIT_UNLIMITED, true },
+		{ "egress", profile ? left_of(profile->budgets.egress, ledger->egress_bytes) : LIMIT_UNLIMITED, false },
 	};
 	const char *status = is_alive(&listing->ctl->places, record->key) ? "running" : "stopped";
 	long long age_s = (long long)(time(NULL) - record->created_s);
@@ -106,7 +108,8 @@ static int list_live(const char *key, void *data)
 
 	if (dir_fd < 0 || record_read(dir_fd, &record, &err) < 0)
 		return 0;	/* between create and delete: none yet, or none any more */
-	if (profile_from_json(record.profile_json, record.profile, &profile, &err) < 0 ||
+	if ((strcmp(record.profile, PROFILE_UNMANAGED) &&
+	     profile_from_json(record.profile_json, record.profile, &profile, &err) < 0) ||
 	    ledger_read(places->ledger_dir, record.ledger_key, &ledger, &err) < 0)
 		ctl_fail("%s: %s", record.id, err.text);
 	else

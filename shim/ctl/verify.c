@@ -16,6 +16,7 @@
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/find.h"
 #include "shim/ctl/table.h"
+#include "shim/policy/selection.h"
 
 static const char *const outcome_names[] = { "proven", "failed", "inconclusive" };
 static const enum tone outcome_tones[] = { TONE_GOOD, TONE_BAD, TONE_DOUBT };
@@ -86,6 +87,12 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	int r, status = CTL_YES;
 
 	r = container_find(&ctl->places, name, &record, &state_fd, &err);
+	if (!r && !strcmp(record.profile, PROFILE_UNMANAGED) && !strcmp(ctl->argv[1], "--all")) {
+		record_release(&record);
+		return CTL_YES;
+	}
+	if (!r && !strcmp(record.profile, PROFILE_UNMANAGED))
+		r = err_set(&err, EOPNOTSUPP, "%s: a rule of quod.json leaves it as it is (unmanaged): nothing is promised", name);
 	if (!r)
 		r = profile_from_json(record.profile_json, record.profile, &profile, &err);
 	if (!r)

@@ -191,20 +191,6 @@ int host_config_load(const char *file, const char *default_file, struct host_con
 	return 0;
 }
 
-int host_config_check_enforced(const struct host_config *config, struct err *err)
-{
-	const char *what = NULL;
-
-	if (config->rule_count)
-		what = "rules: choosing a profile by rule";
-	else if (config->require_safe_runtime)
-		what = "require_safe_runtime: the list of runtimes with known escapes";
-	if (what)
-		return err_set(err, EOPNOTSUPP, "%s: %s is not enforced by this version of quod",
-			       config->file ? config->file : "the defaults", what);
-	return 0;
-}
-
 void host_config_free(struct host_config *config)
 {
 	if (!config)

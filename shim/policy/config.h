@@ -38,9 +38,6 @@ struct host_config {
 /* file NULL: the default place, whose absence means the defaults; a named file must be there. */
 int host_config_load(const char *file, const char *default_file, struct host_config **config, struct err *err);
 
-/* -EOPNOTSUPP, with the key in err, for what the file asks for and this version can't hold. */
-int host_config_check_enforced(const struct host_config *config, struct err *err);
-
 void host_config_free(struct host_config *config);
 
 #endif

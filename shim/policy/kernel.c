@@ -83,8 +83,11 @@ static void judge_own_annotation(const struct plan_input *input, const struct pl
 
 	if (!strcmp(what, "applied-profile") || !strcmp(what, "profile-digest"))
 		place_refuse(annotations, "annotations", name, "%s is quod's own to write", name);
-	else if (strcmp(what, "profile"))
-		place_refuse(annotations, "annotations", name, "%s is not enforced by this version", name);
+	else if (!strncmp(name, "quod.dev/", strlen("quod.dev/")) && profile_word_has_key(what))
+		return;	/* it has tightened the profile */
+	else if (strcmp(name, "quod.dev/profile"))
+		place_refuse(annotations, "annotations", name, "%s is no annotation that quod knows (quod.dev/KEY of quod-profile(5))",
+			     name);
 	else if (!value || strcmp(value, input->profile->name))
 		place_refuse(annotations, "annotations", name, "asks for profile '%s', and '%s' was chosen", value ? value : "",
 			     input->profile->name);

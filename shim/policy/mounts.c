@@ -78,11 +78,11 @@ bool mount_is_workspace(const struct plan_input *input, size_t index)
 {
 	const struct oci_mount *mount = &input->config->mounts[index];
 	const struct fact_mount *fact = &input->facts->mounts[index];
-	bool readonly;
+	bool readonly = false;
 
 	return fact->is_bind && !fact->error && fact->destination && S_ISDIR(fact->mode) && fs_is_storage(fact->fs_magic) &&
 	       engine_file_kind(input, fact) == ENGINE_FILE_NONE && !mount_is_given_readonly(mount) &&
-	       is_allowed(input->profile, fact, &readonly) && !readonly;
+	       (!input->profile || is_allowed(input->profile, fact, &readonly)) && !readonly;
 }
 
 static enum answer judge_host_path(struct judged *judged, struct plan *plan)

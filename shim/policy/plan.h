@@ -64,6 +64,7 @@ struct facts {
 	int cgroup_version;		/* 1 or 2 */
 	bool has_swap_accounting;
 	bool is_rootless;		/* in a user namespace, or not uid 0 */
+	uint32_t user;			/* the invoking uid, as the host outside of the user namespace sees it */
 	uint64_t own_capabilities;	/* quod's bounding set: what can't be given can't be asked for */
 	uint64_t rlimit_hard[16];	/* quod's own hard limits, index RLIMIT_*; raising needs CAP_SYS_RESOURCE */
 	bool may_raise_rlimits;
@@ -113,6 +114,7 @@ struct plan_input {
 	const struct facts *facts;
 };
 
+/* Without a profile: a writable directory of the host's, let in or not. */
 bool mount_is_workspace(const struct plan_input *input, size_t index);
 
 void plan_init(struct plan *plan);	/* an empty plan; every plan_make* begins with it */

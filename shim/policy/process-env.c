@@ -105,11 +105,6 @@ static void set_entry(const struct place *env, size_t i, struct variable *variab
 	variable->is_found = true;
 	if (!strcmp(text + strlen(variable->name) + 1, variable->value))
 		return;
-	if (!strcmp(variable->name, "QUOD_PROFILE")) {
-		place_refuse(env, "process.env", NULL, "QUOD_PROFILE asks for profile %s, and profiles can't be combined yet",
-			     text + strlen("QUOD_PROFILE="));
-		return;
-	}
 	place_print(&pointer, env);
 	oci_edits_add(&env->plan->edits, OCI_EDIT_REPLACE, "process.env.set", make_entry(env, variable), "%s/%zu", pointer.data,
 		      i);

@@ -94,8 +94,6 @@ void plan_unenforced(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
 
-	if (profile->runtime.count)
-		refuse(plan, "runtime", "a runtime of the profile's own");
 	if (profile->mounts.protect.count && has_writable_workspace(profile))
 		refuse(plan, "mounts.protect", "protection inside a writable workspace");
 	if (profile->budgets.scope != SCOPE_CONTAINER)

@@ -153,7 +153,6 @@ refuses() {
 		refuses "{ \"version\": 1, $each }" "$key: "
 		[[ $output == *'not enforced by this version'* ]]
 	done <<-'EOT'
-		runtime|"runtime": ["crun"]
 		egress.allow|"egress": { "allow": ["a.example"] }
 		egress.deny|"egress": { "deny": ["**.a.example"] }
 		egress.deny|"egress": { "deny": [{ "of": "10.0.0.0/8:*", "except": ["10.1.0.0/16:443"] }, "b.example"] }

@@ -39,7 +39,6 @@ static void test_defaults(void)
 		   config->containers_max == 256 && config->creates_per_minute == 600 && config->prove &&
 		   config->config_bytes == 4194304 && config->mounts_max == 1024,
 	   "config: no rules, nothing selectable, refuse what can't be recorded");
-	OK(!host_config_check_enforced(config, &err), "config: the defaults can be held");
 	host_config_free(config);
 	config = NULL;
 	OK(host_config_load("/nonexistent/quod.json", NULL, &config, &err) == -ENOENT && !config,
@@ -112,25 +111,6 @@ static void test_bad_files(void)
 	}
 }
 
-static void test_unenforced(void)
-{
-	static const struct {
-		const char *text, *key;
-	} asked[] = {
-		{ "{ \"version\": 1, \"rules\": [ { \"match\": { \"user\": 1 }, \"profile\": \"x\" } ] }", "rules" },
-		{ "{ \"version\": 1, \"require_safe_runtime\": true }", "require_safe_runtime" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
-		struct err err;
-		struct host_config *config = load(asked[i].text, &err);
-
-		OK(config && host_config_check_enforced(config, &err) == -EOPNOTSUPP && strstr(err.text, asked[i].key),
-		   "config: %s is refused, not dropped", asked[i].key);
-		host_config_free(config);
-	}
-}
-
 static void test_owners(void)
 {
 	struct host_config *config = NULL;
@@ -153,7 +133,6 @@ int main(void)
 	test_defaults();
 	test_every_key();
 	test_bad_files();
-	test_unenforced();
 	test_owners();
 	unlink(path);
 	rmdir(dir);

@@ -47,7 +47,10 @@ static void test_annotations(void)
 	is_refused(&facts, ANNOTATION("quod.dev/profile", "open"), "/annotations/quod.dev~1profile: asks for profile 'open', and 'strict' was chosen (annotations)", "the wish for another doesn't");
 	is_refused(&facts, ANNOTATION("quod.dev/applied-profile", "strict"), "/annotations/quod.dev~1applied-profile: quod.dev/applied-profile is quod's own to write (annotations)", "what quod writes itself is refused");
 	is_refused(&facts, ANNOTATION("quod.dev/profile-digest", "00"), "/annotations/quod.dev~1profile-digest: quod.dev/profile-digest is quod's own to write (annotations)", "the digest, too");
-	is_refused(&facts, ANNOTATION("quod.dev/budgets.wall", "1h"), "/annotations/quod.dev~1budgets.wall: quod.dev/budgets.wall is not enforced by this version (annotations)", "a wish that isn't enforced is refused");
+	is_refused(&facts, ANNOTATION("quod.dev/budgets.wall", "1h"), "", "one that has tightened the profile passes");
+	is_refused(&facts, ANNOTATION("quod.dev/budgets.wal", "1h"), "/annotations/quod.dev~1budgets.wal: quod.dev/budgets.wal is no annotation that quod knows (quod.dev/KEY of quod-profile(5)) (annotations)", "one of no key is refused");
+	is_refused(&facts, ANNOTATION("quod.dev/runtime", "crun"), "/annotations/quod.dev~1runtime: quod.dev/runtime is no annotation that quod knows (quod.dev/KEY of quod-profile(5)) (annotations)", "one of a key that can't tighten is refused");
+	is_refused(&facts, ANNOTATION("Quod.dev/budgets.wall", "1h"), "/annotations/Quod.dev~1budgets.wall: Quod.dev/budgets.wall is no annotation that quod knows (quod.dev/KEY of quod-profile(5)) (annotations)", "one in another case, which nobody has heard, is refused");
 }
 
 static void test_linux(void)

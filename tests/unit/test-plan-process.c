@@ -195,9 +195,6 @@ static void test_environment(void)
 		   "an entry without = is refused");
 	is_refused(&strict, "'env':['=x']", "/process/env/0: is not of the form NAME=VALUE (process.env)",
 		   "one without a name, too");
-	is_refused(&strict, "'env':['QUOD_PROFILE=open']",
-		   "/process/env: QUOD_PROFILE asks for profile open, and profiles can't be combined yet (process.env)",
-		   "another profile in the environment is refused");
 }
 
 static void test_refusals(void)
