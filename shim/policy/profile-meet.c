@@ -253,29 +253,43 @@ static char *deny_text(const struct deny_rule *rule)
 	return buf_steal(&buf);
 }
 
-static int compare_denies(const void *a, const void *b)
-{
-	cleanup_free char *first = deny_text(a), *second = deny_text(b);
+struct denial {
+	char *text;
+	const struct deny_rule *rule;
+};
 
-	return strcmp(first, second);
+static int compare_denials(const void *a, const void *b)
+{
+	return strcmp(((const struct denial *)a)->text, ((const struct denial *)b)->text);
 }
 
-static void add_denies(const struct profile *from, struct profile *made)
+/* Sorted first: a stranger's list may be long. */
+static void meet_denies(const struct meeting *meeting)
 {
-	for (size_t i = 0; i < from->egress.deny_count; i++) {
-		const struct deny_rule *rule = &from->egress.deny[i];
-		struct deny_rule *copy;
-		bool is_there = false;
+	const struct profile *const inputs[] = { meeting->a, meeting->b };
+	size_t most = meeting->a->egress.deny_count + meeting->b->egress.deny_count, count = 0;
+	struct denial *denials = alloc_zeroed(most, sizeof(*denials));
+	struct profile *made = meeting->made;
 
-		for (size_t n = 0; n < made->egress.deny_count; n++)
-			is_there = is_there || !compare_denies(rule, &made->egress.deny[n]);
-		if (is_there)
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < inputs[i]->egress.deny_count; k++, count++)
+			denials[count] = (struct denial){ deny_text(&inputs[i]->egress.deny[k]), &inputs[i]->egress.deny[k] };
+	if (count)
+		qsort(denials, count, sizeof(*denials), compare_denials);
+	for (size_t i = 0; i < count; i++) {
+		const struct deny_rule *rule = denials[i].rule;
+		struct deny_rule *copy;
+
+		if (i && !strcmp(denials[i - 1].text, denials[i].text))
 			continue;
 		copy = list_add(made->egress.deny, made->egress.deny_count);
 		entry_copy(&rule->of, &copy->of);
 		for (size_t n = 0; n < rule->except_count; n++)
 			entry_copy(&rule->except[n], list_add(copy->except, copy->except_count));
 	}
+	for (size_t i = 0; i < count; i++)
+		free(denials[i].text);
+	free(denials);
 }
 
 static void add_caps(const struct profile *from, struct profile *made)
@@ -306,10 +320,7 @@ static void meet_egress_rules(const struct meeting *meeting)
 {
 	struct profile *made = meeting->made;
 
-	add_denies(meeting->a, made);
-	add_denies(meeting->b, made);
-	if (made->egress.deny_count)
-		qsort(made->egress.deny, made->egress.deny_count, sizeof(*made->egress.deny), compare_denies);
+	meet_denies(meeting);
 	add_caps(meeting->a, made);
 	add_caps(meeting->b, made);
 	if (made->egress.caps_count)

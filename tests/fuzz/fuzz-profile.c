@@ -59,11 +59,55 @@ static void check_entries(const struct profile *profile)
 	strings_free(&texts);
 }
 
+/* What meets with the strictest profile, from either side: the same, whole, and it reads back. */
+static void check_meet(const struct profile *other)
+{
+	static const char strictest[] = "{\"version\":1}";
+	struct profile *strict = load(strictest, strlen(strictest), JSON_PLAIN), *one = NULL, *two = NULL, *again;
+	struct err err = ERR_INIT;
+
+	must(strict != NULL);
+	if (profile_meet(strict, other, &one, &err)) {
+		must(err.text[0] && profile_meet(other, strict, &two, &err));
+	} else {
+		cleanup_free char *first = print(one), *second = NULL, *third = NULL;
+
+		must(!profile_meet(other, strict, &two, &err) && !one->unsaid);
+		second = print(two);
+		again = load(first, strlen(first), JSON_PLAIN);
+		must(again != NULL);
+		third = print(again);
+		must(!strcmp(first, second) && !strcmp(first, third));
+		must(one->resources.memory <= strict->resources.memory && !(one->process.capabilities & ~strict->process.capabilities));
+		profile_free(again);
+	}
+	profile_free(strict);
+	profile_free(one);
+	profile_free(two);
+}
+
+/* The same bytes as a project's own file. */
+static void check_word(const char *bytes, size_t len)
+{
+	cleanup_json_tree struct json_tree *tree = NULL;
+	struct profile *word = NULL;
+	struct err err = ERR_INIT;
+
+	if (json_parse(bytes, len, JSON_COMMENTS, profile_free_form, &tree, &err))
+		return;
+	if (profile_read_word(json_root(tree), "fuzz", NULL, &word, &err))
+		must(err.text[0] && !word);
+	else
+		check_meet(word);
+	profile_free(word);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct profile *profile = load((const char *)data, size, JSON_COMMENTS), *again;
 	cleanup_free char *first = NULL, *second = NULL;
 
+	check_word((const char *)data, size);
 	if (!profile)
 		return 0;
 	first = print(profile);
@@ -72,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	second = print(again);
 	must(!strcmp(first, second));
 	check_entries(profile);
+	check_meet(profile);
 	profile_free(profile);
 	profile_free(again);
 	return 0;

@@ -77,6 +77,19 @@ chosen() { # what explain says: chosen_by and tightened_by
 	[[ $output == *"the administrator has chosen the profile"* ]]
 }
 
+@test "selection: in a user namespace a rule's user is who made it" {
+	write_config <<<'{ "version": 1, "default_profile": "wide", "rules": [ { "match": { "user": 1000 }, "profile": "small" } ] }'
+	mkdir -p /srv/user
+	cp -r "$bundle" /srv/user/
+	chown -R 1000:1000 /srv/user
+	run setpriv --reuid=1000 --regid=1000 --clear-groups env XDG_RUNTIME_DIR=/srv/user XDG_STATE_HOME=/srv/user \
+		unshare --user --map-root-user quodctl --json explain /srv/user/bundle
+	echo "$output"
+	jq -e '.chosen_by == "rules/0" and .profile == "small"' <<<"$output"
+	[ "$(chosen)" = '["default_profile"]' ]
+	rm -rf /srv/user
+}
+
 @test "selection: a rule for a workspace looks where its source really lies" {
 	write_config <<<'{ "version": 1, "default_profile": "small",
 		"rules": [ { "match": { "workspace": "/srv/work/web/**" }, "profile": "wide" } ] }'
