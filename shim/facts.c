@@ -138,6 +138,65 @@ static char *find_home(const struct oci_config *config, int rootfs_fd)
 	return home ? home : alloc_copy("/");
 }
 
+/* dockerd names its own program in the hook that makes a container's network: "/proc/PID/exe". Whoever may write a
+ * config.json could name any process: it must be root's, and its program root's file of that name. */
+static bool is_dockerd(const char *program, const struct facts *facts)
+{
+	cleanup_free char *process = alloc_copy(program);
+	char path[PATH_MAX], *name, *deleted;
+	ssize_t len = readlink(program, path, sizeof(path) - 1);
+	struct stat of_process, of_file;
+
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	*strrchr(process, '/') = '\0';
+	if (stat(process, &of_process) < 0 || of_process.st_uid != geteuid() || stat(program, &of_file) < 0)
+		return false;
+	deleted = strstr(path, " (deleted)");	/* replaced by an upgrade, and not yet started again */
+	if (deleted)
+		*deleted = '\0';
+	name = strrchr(path, '/');
+	return name && !strncmp(name, "/dockerd", 8) && S_ISREG(of_file.st_mode) && !(of_file.st_mode & (S_IWGRP | S_IWOTH)) &&
+	       (facts->is_rootless || of_file.st_uid == 0) && is_root_only(facts, path);
+}
+
+static bool is_program_of_process(const char *path)
+{
+	size_t digits;
+
+	if (!path || strncmp(path, "/proc/", 6))
+		return false;
+	digits = strspn(path + 6, "0123456789");
+	return digits && !strcmp(path + 6 + digits, "/exe");
+}
+
+static char *find_docker_program(const struct oci_config *config, const struct facts *facts)
+{
+	static const char *const points[] = { "prestart", "createRuntime" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+		const struct json *list = json_get(config->hooks, points[i]);
+
+		for (size_t k = 0; list && k < list->count; k++) {
+			const char *path = json_string(json_get(list->items[k], "path"));
+
+			if (is_program_of_process(path) && is_dockerd(path, facts))
+				return alloc_copy(path);
+		}
+	}
+	return NULL;
+}
+
+/* Without a path the runtimes take the id: runc below its own cgroup, crun at the root. */
+static bool place_is_taken(const struct oci_config *config, const struct facts *facts)
+{
+	const char *path = config->cgroups_path && *config->cgroups_path ? config->cgroups_path : facts->id;
+
+	/* a container of that id is another refusal, and its own */
+	return path && access(facts->state_dir, F_OK) < 0 && cgroup_is_taken(path);
+}
+
 int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config,
 		 struct facts *facts, struct facts_held *held, struct err *err)
 {
@@ -159,6 +218,10 @@ int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const
 		r = facts_gather_namespaces(shim, config, facts, err);
 	if (!r)
 		r = facts_gather_host(shim, config, facts, err);
+	if (!r) {
+		facts->docker_program = facts->engine == ENGINE_DOCKER ? find_docker_program(config, facts) : NULL;
+		facts->cgroup_is_taken = !facts->wants_systemd_cgroup && place_is_taken(config, facts);
+	}
 	return r;
 }
 

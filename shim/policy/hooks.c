@@ -3,7 +3,6 @@
  * Hooks run as the host's root: only those that the profile allows, and the one by which Docker makes a container's network.
  * quod's own stands behind all of its kind, so that what it has put in force is the last word before the container starts.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,18 +29,6 @@ static const char *argument(const struct json *hook, size_t index)
 	return text ? text : "";
 }
 
-/* "/proc/" digits "/exe": how dockerd names its own program. */
-static bool is_program_of_process(const char *path)
-{
-	const char *at = path + strlen("/proc/");
-
-	if (strncmp(path, "/proc/", strlen("/proc/")) || !isdigit((unsigned char)*at))
-		return false;
-	while (isdigit((unsigned char)*at))
-		at++;
-	return !strcmp(at, "/exe");
-}
-
 /* Docker up to 27: "libnetwork-setkey -exec-root=DIR ID CONTROLLER" before the container starts. */
 static bool is_docker_network(const struct plan_input *input, const char *point, const struct json *hook)
 {
@@ -50,7 +37,7 @@ static bool is_docker_network(const struct plan_input *input, const char *point,
 
 	if (input->facts->engine != ENGINE_DOCKER || (strcmp(point, "prestart") && strcmp(point, "createRuntime")))
 		return false;
-	return path && is_program_of_process(path) && args && args->count == 4 && !(env && env->count) &&
+	return path && input->facts->docker_program && !strcmp(path, input->facts->docker_program) && args && args->count == 4 && !(env && env->count) &&
 	       !strcmp(argument(hook, 0), "libnetwork-setkey") && !strncmp(argument(hook, 1), "-exec-root=/", 12) &&
 	       input->facts->id && !strcmp(argument(hook, 2), input->facts->id);
 }

@@ -186,9 +186,11 @@ static void judge_cgroups_path(const struct plan_input *input, const struct plac
 {
 	const char *path = input->config->cgroups_path;
 
+	if (input->facts->cgroup_is_taken)
+		place_refuse(linux_place, "resources", "cgroupsPath", "cgroup %s holds processes already", path && *path ? path : "of that id");
 	if (!path || !*path)
 		return;
-	if (input->facts->wants_systemd_cgroup ? !is_systemd_form(path) : has_dots(path) || !path[strspn(path, "/")])
+	if (has_dots(path) || (input->facts->wants_systemd_cgroup ? !is_systemd_form(path) : !path[strspn(path, "/")]))
 		place_refuse(linux_place, "resources", "cgroupsPath", "%s is no place for a container's cgroup", path);
 	else if (!input->facts->id || !strstr(last_part(path), input->facts->id))
 		place_refuse(linux_place, "resources", "cgroupsPath", "cgroup %s does not carry the container's id", path);

@@ -137,4 +137,5 @@ void facts_release(struct facts *facts)
 	free(facts->engine_data_root);
 	free(facts->host_addresses);
 	free(facts->hook_path);
+	free(facts->docker_program);
 }

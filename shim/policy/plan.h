@@ -71,6 +71,8 @@ struct facts {
 	struct network *host_addresses;	/* the host's own addresses, v4 and v6 */
 	size_t host_address_count;
 	bool wants_systemd_cgroup;	/* --systemd-cgroup was given */
+	bool cgroup_is_taken;		/* what would be the container's cgroup has processes already */
+	char *docker_program;		/* "/proc/PID/exe" in a hook, where that is dockerd's own program; NULL */
 	char *hook_path;		/* $(libexecdir)/quod/quod-hook */
 	const char *state_dir;		/* of this container: /run/quod/containers/KEY */
 	const char *key;

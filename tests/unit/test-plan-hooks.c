@@ -5,7 +5,7 @@
 static char *allowed[] = { (char *)"/usr/libexec/oci/*" };
 static struct profile strict = { .name = (char *)"strict" };
 static struct profile with_hooks = { .name = (char *)"hooks", .hooks_allow = { allowed, 1 } };
-static struct facts docker = { .engine = ENGINE_DOCKER, .id = "c1", .state_dir = "/run/quod/containers/k", .hook_path = (char *)"/usr/libexec/quod/quod-hook" };
+static struct facts docker = { .engine = ENGINE_DOCKER, .id = "c1", .state_dir = "/run/quod/containers/k", .hook_path = (char *)"/usr/libexec/quod/quod-hook", .docker_program = (char *)"/proc/812/exe" };
 static struct facts unknown;
 static struct facts homeless = { .id = "c1" };
 
@@ -47,6 +47,9 @@ static void test_docker(void)
 	unknown = docker;
 	unknown.engine = ENGINE_UNKNOWN;
 	is_refused(&strict, &unknown, "'prestart':[" SETKEY "]", "/hooks/prestart/0: prestart hook /proc/812/exe is not allowed (hooks.allow)", "Docker's hook passes from Docker only");
+	unknown = docker;
+	unknown.docker_program = NULL;
+	is_refused(&strict, &unknown, "'prestart':[" SETKEY "]", "/hooks/prestart/0: prestart hook /proc/812/exe is not allowed (hooks.allow)", "and only where it is dockerd's own program");
 	is_refused(&strict, &docker, "'poststop':[" SETKEY "]", "/hooks/poststop/0: poststop hook /proc/812/exe is not allowed (hooks.allow)", "and before the start only");
 	is_refused(&strict, &docker, "'prestart':[{'path':'/proc/812/../../x','args':['libnetwork-setkey','-exec-root=/r','c1','a']}]",
 		   "/hooks/prestart/0: prestart hook /proc/812/../../x is not allowed (hooks.allow)", "another program of that name is refused");

@@ -5,6 +5,7 @@
 static char *sysctls[] = { (char *)"net.core.*" };
 static struct profile strict = { .name = (char *)"strict", .sysctls_allow = { sysctls, 1 } };
 static struct facts facts = { .id = "c1" };
+static struct facts taken = { .id = "c1", .cgroup_is_taken = true };
 static struct facts systemd = { .id = "c1", .wants_systemd_cgroup = true };
 
 static void is_refused(const struct facts *given, const char *members, const char *wanted, const char *what)
@@ -76,10 +77,13 @@ static void test_cgroups_path(void)
 	is_refused(&facts, CGROUP("/"), "/linux/cgroupsPath: / is no place for a container's cgroup (resources)", "the root is refused");
 	is_refused(&facts, CGROUP("/docker/../c1"), "/linux/cgroupsPath: /docker/../c1 is no place for a container's cgroup (resources)", "so is a path with ..");
 	is_refused(&facts, CGROUP("/system.slice/sshd.service"), "/linux/cgroupsPath: cgroup /system.slice/sshd.service does not carry the container's id (resources)", "somebody else's cgroup is refused");
+	is_refused(&taken, CGROUP("/system.slice/c1"), "/linux/cgroupsPath: cgroup /system.slice/c1 holds processes already (resources)", "one with processes of others is refused");
+	is_refused(&taken, "'linux':{}", "/linux/cgroupsPath: cgroup of that id holds processes already (resources)", "also where the id alone leads there");
 	is_refused(&facts, CGROUP("/c1/other"), "/linux/cgroupsPath: cgroup /c1/other does not carry the container's id (resources)", "the id must be in the last part");
 	is_refused(&systemd, CGROUP("system.slice:docker:c1"), "", "systemd's form passes");
 	is_refused(&systemd, CGROUP(":cri-containerd:c1"), "", "without a slice, too");
 	is_refused(&systemd, CGROUP("-.slice:docker:c1"), "/linux/cgroupsPath: -.slice:docker:c1 is no place for a container's cgroup (resources)", "but not the root slice");
+	is_refused(&systemd, CGROUP("user.slice:..:c1"), "/linux/cgroupsPath: user.slice:..:c1 is no place for a container's cgroup (resources)", "nor dots");
 	is_refused(&systemd, CGROUP("/docker/c1"), "/linux/cgroupsPath: /docker/c1 is no place for a container's cgroup (resources)", "nor a plain path");
 }
 
