@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -50,6 +53,24 @@ static bool has_no_process(const char *name, const struct stat *wanted)
 	return !found;
 }
 
+/* The kernel's word for what a namespace file is: a path says nothing of it. */
+static bool is_of_type(int fd, const char *name)
+{
+	static const struct {
+		const char *name;
+		int flag;
+	} types[] = { { "net", CLONE_NEWNET }, { "mnt", CLONE_NEWNS },	 { "pid", CLONE_NEWPID },	{ "ipc", CLONE_NEWIPC },
+		      { "uts", CLONE_NEWUTS }, { "user", CLONE_NEWUSER }, { "cgroup", CLONE_NEWCGROUP }, { "time", 0x80 /* NEWTIME */ } };
+	cleanup_free char *path = alloc_printf("/proc/self/fd/%d", fd);
+	cleanup_close int ns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	int type = ns_fd < 0 ? -1 : ioctl(ns_fd, NS_GET_NSTYPE);
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i].name, name))
+			return types[i].flag == type;
+	return false;
+}
+
 struct owner_search {
 	const struct state_places *places;
 	const char *name;
@@ -87,7 +108,7 @@ static void look_at(const struct shim *shim, const struct oci_namespace *entry, 
 		fact->error = errno;
 		return;
 	}
-	if (fs.f_type != NSFS_MAGIC || !name) {
+	if (fs.f_type != NSFS_MAGIC || !name || !is_of_type(fd, name)) {
 		fact->error = EINVAL;
 		return;
 	}
