@@ -15,6 +15,7 @@
 #include "shim/base/file.h"
 #include "shim/base/syscalls.h"
 #include "shim/facts.h"
+#include "shim/policy/paths.h"
 
 /* One component after the other is kept as text; false for "..", a relative path or one that is too long. */
 static bool normalise(const char *path, struct buf *buf)
@@ -191,6 +192,28 @@ static void find_submounts(struct facts *facts)
 	}
 }
 
+/* A mount below another one: a link in what is mounted there must not lead it elsewhere. */
+static bool is_led_elsewhere(const struct facts *facts, const struct facts_held *held, size_t index)
+{
+	const char *destination = facts->mounts[index].destination, *rest = NULL;
+	cleanup_free char *wanted = NULL, *found = NULL;
+	size_t below = index;
+
+	for (size_t i = 0; destination && i < index; i++) {
+		const char *above = facts->mounts[i].destination, *behind = above ? path_behind(destination, above) : NULL;
+
+		if (behind && (!rest || behind >= rest)) {
+			rest = behind;
+			below = i;
+		}
+	}
+	if (below == index || held->mount_fds[below] < 0 || !S_ISDIR(facts->mounts[below].mode))
+		return false;
+	wanted = alloc_printf("/%s", rest);
+	found = rootfs_resolve(held->mount_fds[below], wanted);
+	return !found || strcmp(found, wanted);
+}
+
 int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config *config, struct facts *facts,
 			struct facts_held *held, struct err *err)
 {
@@ -206,6 +229,10 @@ int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config
 
 		held->mount_fds[i] = -1;
 		fact->destination = mount->destination ? rootfs_resolve(held->rootfs_fd, mount->destination) : NULL;
+		if (is_led_elsewhere(facts, held, i)) {
+			free(fact->destination);
+			fact->destination = NULL;
+		}
 		fact->is_bind = is_bind(mount);
 		if (!fact->is_bind)
 			continue;
