@@ -5,6 +5,7 @@
 load helpers
 
 box="$BATS_TEST_DIRNAME/box"
+long=1$$ # seconds that no other test sleeps
 
 # What needs the helpers inside: FUNCTION-BODY on standard input.
 inside() {
@@ -12,12 +13,14 @@ inside() {
 		bash -c '. "$BATS_TEST_DIRNAME/helpers.bash"; set -e; eval "$(cat)"'
 }
 
-# What the machine around a box shows: cgroups, mounts, directories.
-around() {
-	find /sys/fs/cgroup -type d | sort
-	cat /proc/self/mountinfo
-	ls -d /tmp/quod-box.* 2>/dev/null | sort
-	cat /proc/sys/kernel/keys/root_maxkeys
+# nothing_of NAME: no cgroup, mount or directory of that box is left.
+nothing_of() {
+	local left
+	left=$(find /sys/fs/cgroup -type d -name "${1%.*}"
+		grep -F "$1" /proc/self/mountinfo
+		ls -d "${TMPDIR:-/tmp}/$1" 2>/dev/null) || :
+	[ -n "$1" ] || return
+	[ -z "$left" ] || { echo "$left"; return 1; }
 }
 
 @test "box: the exit status is the command's" {
@@ -44,22 +47,31 @@ around() {
 }
 
 @test "box: a process that outlives its command ends with it, and its cgroup goes" {
-	before=$(around)
-	"$box" sh -c 'mkdir /sys/fs/cgroup/pids/deep 2>/dev/null && echo $$ >/sys/fs/cgroup/pids/deep/cgroup.procs; setsid sleep 4711 & exit 0'
-	[ "$(around)" = "$before" ]
-	! pgrep -f 'sleep 4711'
+	run "$box" sh -c 'for dir in /sys/fs/cgroup /sys/fs/cgroup/*/; do
+			mkdir $dir/deep 2>/dev/null && echo $$ >$dir/deep/cgroup.procs
+		done
+		setsid sleep $1 >/dev/null 2>&1 3>&- &
+		echo $QUOD_BOX_NAME' sh "$long"
+	[ "$status" = 0 ]
+	nothing_of "$output"
+	! pgrep -f "sleep $long"
 }
 
 @test "box: ended from outside, nothing is left" {
-	before=$(around)
-	"$box" sh -c 'echo started; sleep 4712' >"$BATS_TEST_TMPDIR/out" 3>&- &
-	wait_for 10 grep -q started "$BATS_TEST_TMPDIR/out"
+	"$box" sh -c 'echo $QUOD_BOX_NAME; sleep $1' sh "$long" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	wait_for 30 grep -q quod-box "$BATS_TEST_TMPDIR/out"
 	kill -TERM $!
 	status=0
 	wait $! || status=$?
 	[ "$status" = 143 ]
-	[ "$(around)" = "$before" ]
-	! pgrep -f 'sleep 4712'
+	nothing_of "$(cat "$BATS_TEST_TMPDIR/out")"
+	! pgrep -f "sleep $long"
+}
+
+@test "box: what dockerd raises for the whole kernel is put back" {
+	before=$(cat /proc/sys/kernel/keys/root_maxkeys)
+	"$box" sh -c "echo $((before + 1)) >/proc/sys/kernel/keys/root_maxkeys"
+	[ "$(cat /proc/sys/kernel/keys/root_maxkeys)" = "$before" ]
 }
 
 @test "box: its network has a loopback and nothing else" {

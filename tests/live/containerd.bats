@@ -42,7 +42,7 @@ same_as_before() {
 }
 
 nothing_left() {
-	wait_for 10 same_as_before
+	wait_for 30 same_as_before
 }
 
 runtimes="$(command -v runc) $(command -v crun) /usr/bin/quod"
@@ -73,7 +73,7 @@ has_status() {
 		has_status RUNNING
 		ctr tasks ps c1 | grep -q '[0-9]'
 		ctr tasks kill c1
-		wait_for 10 has_status STOPPED
+		wait_for 30 has_status STOPPED
 		run ctr tasks rm c1
 		echo "$output"
 		[[ $output == *'exit code 9'* ]]
@@ -113,7 +113,7 @@ has_status() {
 	ctr run -d --runc-binary /usr/bin/quod $image c1 sleep 1000
 	ctr -n one run -d --runc-binary /usr/bin/quod $image c1 sleep 2000
 	ctr -n one tasks kill -s KILL c1
-	wait_for 10 sh -c 'ctr -n one tasks ls | grep -q STOPPED'
+	wait_for 30 sh -c 'ctr -n one tasks ls | grep -q STOPPED'
 	ctr -n one tasks rm c1 || :
 	ctr -n one containers rm c1
 	has_status RUNNING

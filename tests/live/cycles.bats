@@ -29,7 +29,7 @@ one_life() {
 	[ -z "${answer-}" ] && answer=$("$quod" "--runtime=$under" start "$id" 2>&1) &&
 		answer=$("$quod" "--runtime=$under" exec "$id" sh -c 'echo alive' 2>&1) && [ "$answer" = alive ] &&
 		answer=$("$quod" "--runtime=$under" kill "$id" KILL 2>&1) &&
-		answer=$(wait_for 10 delete_it "$id" 2>&1) || echo "$id: $answer"
+		answer=$(wait_for 30 delete_it "$id" 2>&1) || echo "$id: $answer"
 }
 
 delete_it() {
@@ -54,7 +54,7 @@ live_cycles() {
 	wait "${workers[@]}"
 	cat "$BATS_TEST_TMPDIR/failures"
 	[ ! -s "$BATS_TEST_TMPDIR/failures" ]
-	wait_for 15 same_as_before
+	wait_for 30 same_as_before
 }
 
 same_as_before() {

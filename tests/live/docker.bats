@@ -55,7 +55,7 @@ as_bare() {
 }
 
 nothing_left() {
-	wait_for 10 same_as_before
+	wait_for 30 same_as_before
 }
 
 same_as_before() {
@@ -147,7 +147,7 @@ exec_in_it() {
 	echo "status $?"
 	echo word | docker exec -i -u 1000 -w /tmp -e A=b c1 sh -c 'cat; id -u; pwd; echo $A'
 	docker exec -d c1 touch /tmp/by-exec
-	wait_for 5 docker exec c1 test -e /tmp/by-exec && echo detached
+	wait_for 30 docker exec c1 test -e /tmp/by-exec && echo detached
 	docker exec c1 no-such-command >/dev/null 2>&1
 	echo "status $?"
 }
@@ -173,9 +173,9 @@ logs_have() {
 
 stop_it() {
 	run_it -d --name c1 $image sh -c "$ends_on_term" >/dev/null
-	wait_for 5 logs_have up
+	wait_for 30 logs_have up
 	docker kill -s USR1 c1
-	wait_for 5 logs_have USR1
+	wait_for 30 logs_have USR1
 	docker stop c1
 	docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' c1
 	docker logs c1
@@ -194,7 +194,7 @@ stop_it() {
 
 kill_it() {
 	run_it -d --name c1 $image sh -c 'trap "" TERM; echo up; while :; do sleep 0.05; done' >/dev/null
-	wait_for 5 logs_have up
+	wait_for 30 logs_have up
 	docker stop -t 1 c1
 	docker inspect --format '{{.State.ExitCode}}' c1
 }
@@ -212,9 +212,9 @@ count_up() {
 
 restart_it() {
 	run_it -d --name c1 $image sh -c "$ends_on_term" >/dev/null
-	wait_for 5 count_up 1
+	wait_for 30 count_up 1
 	docker restart c1
-	wait_for 5 count_up 2
+	wait_for 30 count_up 2
 	docker inspect --format '{{.State.Running}}' c1
 	docker logs c1
 }
@@ -235,7 +235,7 @@ has_exited() {
 
 restart_policy() {
 	run_it -d --name c1 --restart on-failure:2 $image sh -c 'echo try; exit 1' >/dev/null
-	wait_for 15 has_exited
+	wait_for 30 has_exited
 	docker inspect --format '{{.RestartCount}}' c1
 	docker logs c1
 }
@@ -298,7 +298,7 @@ copy_it() {
 	run_it -d --name c1 $image sh -c 'echo inside >/workspace/there; sleep 1000' >/dev/null
 	echo outside >"$BATS_TEST_TMPDIR/here"
 	docker cp "$BATS_TEST_TMPDIR/here" c1:/workspace/here 2>/dev/null && docker exec c1 cat /workspace/here
-	wait_for 5 docker exec c1 test -s /workspace/there
+	wait_for 30 docker exec c1 test -s /workspace/there
 	docker cp c1:/workspace/there - 2>/dev/null | tar -xO
 }
 
@@ -350,7 +350,7 @@ removed() {
 	docker ps -aq --filter name=c1
 	run_it -d --rm --name c1 $image sleep 1000 >/dev/null
 	docker stop -t 0 c1
-	wait_for 5 is_unknown && echo gone
+	wait_for 30 is_unknown && echo gone
 }
 
 is_unknown() {
@@ -371,9 +371,9 @@ is_health() {
 health() {
 	run_it -d --name c1 --health-cmd 'test -e /tmp/ok' --health-interval 100ms --health-retries 2 $image \
 		sh -c 'touch /tmp/ok; sleep 1000' >/dev/null
-	wait_for 10 is_health healthy && echo healthy
+	wait_for 30 is_health healthy && echo healthy
 	docker exec c1 rm /tmp/ok
-	wait_for 10 is_health unhealthy && echo unhealthy
+	wait_for 30 is_health unhealthy && echo unhealthy
 }
 
 @test "docker: a health check sees it healthy and sick" {
@@ -419,7 +419,7 @@ volumes() {
 	runtime=quod
 	run_it -d --name c1 $image sleep 1000
 	kill -HUP "$(cat /run/dockerd.started)"
-	wait_for 5 docker exec c1 true
+	wait_for 30 docker exec c1 true
 	docker info --format '{{json .Runtimes}}' | grep -q quod-locked
 }
 
