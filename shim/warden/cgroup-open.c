@@ -289,17 +289,24 @@ void cgroup_open_own(struct cgroup_own *own)
 	}
 }
 
-unsigned cgroup_enter_own(struct cgroup_own *own, pid_t other)
+static bool move(int procs_fd, pid_t pid)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	return write(procs_fd, text, (size_t)len) == len;
+}
+
+unsigned cgroup_enter_own(struct cgroup_own *own, const pid_t *others, size_t count)
 {
 	unsigned entered = 0;
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", (int)other);
 
 	for (unsigned i = 0; i < own->count; i++) {
-		bool moved = write(own->procs_fds[i], "0", 1) == 1;
+		bool moved = move(own->procs_fds[i], 0);
 
-		if (other > 0)
-			moved = write(own->procs_fds[i], text, (size_t)len) == len && moved;
+		for (size_t k = 0; k < count; k++)
+			if (others[k] > 0)
+				moved = move(own->procs_fds[i], others[k]) && moved;
 		entered += moved;
 		close(own->procs_fds[i]);
 	}

@@ -8,6 +8,7 @@
 #define QUOD_WARDEN_CGROUP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -52,7 +53,8 @@ struct cgroup_own {
 
 void cgroup_open_own(struct cgroup_own *own);
 
-/* Moves the calling process, and `other` unless it is 0, and closes the descriptors. Returns how many hierarchies took them. */
-unsigned cgroup_enter_own(struct cgroup_own *own, pid_t other);
+/* Moves the calling process and those of `others` that are not 0, and closes the descriptors. Returns how many hierarchies took
+ * them all. */
+unsigned cgroup_enter_own(struct cgroup_own *own, const pid_t *others, size_t count);
 
 #endif

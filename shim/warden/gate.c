@@ -9,7 +9,6 @@
 #include <linux/netlink.h>
 #include <poll.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -65,7 +64,7 @@ static int keep_one_capability(void)
 	int r;
 
 	for (int i = 0; cap_get_bound((cap_value_t)i) >= 0; i++)
-		if (i != CAP_NET_ADMIN && cap_drop_bound((cap_value_t)i) < 0)
+		if (i != CAP_NET_ADMIN && cap_get_bound((cap_value_t)i) == 1 && cap_drop_bound((cap_value_t)i) < 0)
 			return -errno;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
@@ -111,7 +110,7 @@ static int lock_down(const struct gate_settings *settings)
 	if (r)
 		return r;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0 ||
+	    prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
 	return filter_system_calls();

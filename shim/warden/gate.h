@@ -26,11 +26,14 @@ enum gate_word {
 	GATE_BEAT = 1,		/* guardian -> gate; answered by GATE_COUNTERS */
 	GATE_COUNTERS,		/* gate -> guardian */
 	GATE_CHANGED,		/* gate -> guardian, unasked: somebody else has changed or removed the table, or may have */
+	GATE_STARTED,		/* nursery -> guardian: a gate was forked, `pid` */
+	GATE_ENDED,		/* nursery -> guardian: it has ended; the next one comes soon */
 };
 
-/* Both directions, always whole; of GATE_BEAT and GATE_CHANGED only the word counts. */
+/* Both directions, always whole; of GATE_BEAT, GATE_CHANGED and GATE_ENDED only the word counts. */
 struct gate_message {
 	uint32_t word;
+	int32_t pid;
 	int32_t error;		/* GATE_COUNTERS: 0, or the positive errno with which the renewal or the reading failed:
 				   the table is gone (ENOENT) or another's (EPERM) */
 	struct ruleset_counters counters;	/* zero with an error */

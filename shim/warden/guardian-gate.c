@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * The guardian's side of the gate: starts the nursery, which starts it and starts it again when it is lost, sends the beat
+ * that keeps the network open, hears what was counted. Nothing opens by a loss: the table stays, and when no gate comes back
+ * its dead man's switch lapses, and the container is without network until it ends.
+ */
+/*
  * The guardian's side of the gate: starts it, sends the beat that keeps the network open, hears what was counted. A gate
  * that is lost stays lost: under its own lockdown the guardian can't start another. Nothing opens by that: the table stays,
  * its dead man's switch lapses, and the container is without network until it ends. A gate that could be put back would be
@@ -16,50 +21,56 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/warden/gate.h"
 #include "shim/warden/guardian.h"
+#include "shim/warden/nursery.h"
 
 #define BEAT_MS 3000u
 #define FIRST_ANSWER_MS 3000
 #define LAST_ANSWER_MS 200
 #define UNANSWERED_MOST 3u
 
-static int become_gate(const struct guardian *guardian, int channel_fd)
+static int become_nursery(const struct guardian *guardian, int channel_fd, pid_t guardian_pid)
 {
-	struct gate_settings settings = { .nl_fd = WARDEN_FD_NETLINK, .watch_fd = -1, .channel_fd = channel_fd };
+	struct nursery nursery = {
+		.gate = { .nl_fd = WARDEN_FD_NETLINK,
+			  .watch_fd = -1,
+			  .channel_fd = channel_fd,
+			  .alive_ms = guardian->settings->alive_ms,
+			  .owned = guardian->settings->table_is_owned },
+		.guardian_pid = guardian_pid,
+		.title = guardian->title,
+	};
+	struct gate_settings *gate = &nursery.gate;
 	struct err err = ERR_INIT;
 
-	memset(guardian->title, 0, strlen(guardian->title));
-	memcpy(guardian->title, "quod-gate", sizeof("quod-gate"));
-	settings.alive_ms = guardian->settings->alive_ms;
-	settings.owned = guardian->settings->table_is_owned;
-	if (gate_port_id(settings.nl_fd, &settings.nl_port_id, &err))
+	if (gate_port_id(gate->nl_fd, &gate->nl_port_id, &err))
 		return 1;
 	/* The watching socket belongs to the namespace in which it was opened; of an owned table nobody else can change anything. */
-	if (!settings.owned) {
+	if (!gate->owned) {
 		if (setns(WARDEN_FD_NETNS, CLONE_NEWNET) < 0)
 			return 1;
-		settings.watch_fd = nft_open(&err);
-		if (settings.watch_fd < 0 || ruleset_watch(settings.watch_fd, &err))
+		gate->watch_fd = nft_open(&err);
+		if (gate->watch_fd < 0 || ruleset_watch(gate->watch_fd, &err))
 			return 1;
 	}
-	return gate_main(&settings);
+	return nursery_main(&nursery);
 }
 
 int guardian_start_gate(struct guardian *guardian, struct err *err)
 {
+	pid_t guardian_pid = getpid();
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set_errno(err, errno, "gate: channel");
-	guardian->gate_pid = fork();
-	if (guardian->gate_pid < 0) {
+	guardian->nursery_pid = fork();
+	if (guardian->nursery_pid < 0) {
 		close(ends[0]);
 		close(ends[1]);
 		return err_set_errno(err, errno, "gate: fork");
 	}
-	if (guardian->gate_pid == 0)
-		_exit(become_gate(guardian, ends[1]));
+	if (guardian->nursery_pid == 0)
+		_exit(become_nursery(guardian, ends[1], guardian_pid));
 	close(ends[1]);
 	guardian->channel_fd = ends[0];
 	return 0;
@@ -89,34 +100,59 @@ static int take_message(struct guardian *guardian, int wait_ms, struct gate_mess
 	return got == (ssize_t)sizeof(*message) ? 1 : -1;
 }
 
+/* Until its counters come; what the nursery says before is heard. */
+static int take_first_answer(struct guardian *guardian, struct gate_message *message)
+{
+	uint64_t end_ms = guardian_now_ms() + FIRST_ANSWER_MS, now_ms;
+	int r = 1;
+
+	while (r == 1 && (now_ms = guardian_now_ms()) < end_ms) {
+		r = take_message(guardian, (int)(end_ms - now_ms), message);
+		if (r != 1 || message->word != GATE_STARTED)
+			return r;
+		guardian->gate_pid = message->pid;
+	}
+	return 0;
+}
+
 int guardian_first_beat(struct guardian *guardian, struct err *err)
 {
 	struct gate_message message = { 0 };
 
-	if (send_beat(guardian) || take_message(guardian, FIRST_ANSWER_MS, &message) != 1)
+	if (send_beat(guardian) || take_first_answer(guardian, &message) != 1 || message.word == GATE_ENDED)
 		return err_set(err, EPIPE, "the gate could not start");
 	if (message.word != GATE_COUNTERS || message.error)
 		return err_set_errno(err, message.word == GATE_COUNTERS ? message.error : EPROTO, "the gate cannot renew the table");
 	return 0;
 }
 
-/* Its number is nobody's from then on, and soon another's. */
-void guardian_reap_gate(struct guardian *guardian)
+/* Its number is nobody's from then on, and soon another's. A gate that is there goes on: only it can't be replaced. */
+void guardian_reap_nursery(struct guardian *guardian)
 {
 	int status;
 
-	if (guardian->gate_pid > 0 && waitpid(guardian->gate_pid, &status, WNOHANG) == guardian->gate_pid)
-		guardian->gate_pid = 0;
+	if (guardian->nursery_pid <= 0 || waitpid(guardian->nursery_pid, &status, WNOHANG) != guardian->nursery_pid)
+		return;
+	guardian->nursery_pid = 0;
+	if (!guardian->is_first_gone)
+		guardian_audit(guardian, "warden.lost", "\"helper\":\"nursery\"");
 }
 
-static void lose_gate(struct guardian *guardian)
+static void say_lost(struct guardian *guardian)
 {
-	close(guardian->channel_fd);
-	guardian->channel_fd = -1;
+	guardian->gate_pid = 0;
 	if (!guardian->gate_lost)
 		guardian_audit(guardian, "warden.lost", "\"helper\":\"gate\"");
 	guardian->gate_lost = true;
-	guardian_reap_gate(guardian);
+}
+
+/* Nobody holds its other end: neither gate nor nursery is left. */
+static void lose_channel(struct guardian *guardian)
+{
+	close(guardian->channel_fd);
+	guardian->channel_fd = -1;
+	say_lost(guardian);
+	guardian_reap_nursery(guardian);
 }
 
 static void table_changed(struct guardian *guardian, uint64_t now_ms)
@@ -140,6 +176,13 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	guardian_count_egress(guardian, message->counters.out_bytes, message->counters.egress_is_spent, now_ms);
 }
 
+/* Its first answer says that it is back. */
+static void hail_gate(struct guardian *guardian, pid_t pid, uint64_t now_ms)
+{
+	guardian->gate_pid = pid;
+	guardian->beat_ms = now_ms;
+}
+
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 {
 	struct gate_message message;
@@ -150,13 +193,17 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 			take_counters(guardian, &message, now_ms);
 		else if (message.word == GATE_CHANGED)
 			table_changed(guardian, now_ms);
+		else if (message.word == GATE_ENDED)
+			say_lost(guardian);
+		else if (message.word == GATE_STARTED)
+			hail_gate(guardian, message.pid, now_ms);
 		else
 			r = -1;
 		if (r < 0)
 			break;
 	}
 	if (r < 0)
-		lose_gate(guardian);
+		lose_channel(guardian);
 }
 
 void guardian_beat(struct guardian *guardian, uint64_t now_ms)
@@ -165,7 +212,7 @@ void guardian_beat(struct guardian *guardian, uint64_t now_ms)
 	if (guardian->channel_fd < 0)
 		return;
 	if (send_beat(guardian)) {
-		lose_gate(guardian);
+		lose_channel(guardian);
 		return;
 	}
 	if (++guardian->unanswered <= UNANSWERED_MOST || guardian->gate_lost)

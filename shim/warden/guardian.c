@@ -218,12 +218,12 @@ static int prepare(struct guardian *guardian, struct err *err)
 	close(WARDEN_FD_NETNS);
 	cgroup_open_own(&guardian->own);
 	if (!r)
-		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
-	if (!r)
 		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);
-	close(WARDEN_FD_STATE);
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
+	if (!r)
+		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
+	close(WARDEN_FD_STATE);
 	if (!r && settings->guard == 0) {
 		r = leash_take(&guardian->leash, settings->pid, &demand, err);
 		guardian->has_leash = !r;
@@ -282,7 +282,8 @@ static void attend_first(struct guardian *guardian, uint64_t now_ms)
  * container with it. */
 static void enter_own_cgroup(struct guardian *guardian)
 {
-	unsigned wanted = guardian->own.wanted, entered = cgroup_enter_own(&guardian->own, guardian->gate_pid);
+	const pid_t others[] = { guardian->nursery_pid, guardian->gate_pid };
+	unsigned wanted = guardian->own.wanted, entered = cgroup_enter_own(&guardian->own, others, ARRAY_SIZE(others));
 
 	guardian->own_ms = UINT64_MAX;
 	if (entered < wanted)
@@ -346,7 +347,7 @@ static void run(struct guardian *guardian)
 		now_ms = guardian_now_ms();
 		if (ends[0].revents) {
 			drain(guardian->signal_fd);
-			guardian_reap_gate(guardian);
+			guardian_reap_nursery(guardian);
 		}
 		if (ends[1].revents)
 			drain(guardian->timer_fd);

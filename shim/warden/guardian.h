@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guardian: one process beside one container that keeps its budgets, ends it, learns how it ended, starts the gate and
- * sends it its beat. It reads no byte that the container chose. See guardian.c for what it keeps of root's rights and why.
+ * The guardian: one process beside one container that keeps its budgets, ends it, learns how it ended, has the gate
+ * started and sends it its beat. It reads no byte that the container chose. See guardian.c for what it keeps of root's rights and why.
  */
 #ifndef QUOD_WARDEN_GUARDIAN_H
 #define QUOD_WARDEN_GUARDIAN_H
@@ -33,7 +33,8 @@ struct guardian {
 	struct audit_settings audit;
 	int pid_fd, signal_fd, timer_fd;
 	int channel_fd;			/* to the gate; -1 when there is none (any more) */
-	pid_t gate_pid;			/* 0 when it has been reaped */
+	pid_t nursery_pid;		/* 0 when it has been reaped: no gate can be started any more */
+	pid_t gate_pid;			/* the nursery's child; 0 while there is none */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	char *title;			/* argv[0], for ps */
@@ -80,7 +81,7 @@ int guardian_start_gate(struct guardian *guardian, struct err *err);
 int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits for its answer */
 void guardian_beat(struct guardian *guardian, uint64_t now_ms);
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
-void guardian_reap_gate(struct guardian *guardian);
+void guardian_reap_nursery(struct guardian *guardian);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
 
 /* guardian-told.c: what the container reads of its budgets */

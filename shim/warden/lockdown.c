@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "shim/base/file.h"
+#include "shim/base/syscalls.h"
 
 /* The new root is put together where nothing that it holds can lie. */
 #define BASE "/proc"
@@ -136,4 +138,24 @@ int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *
 	seccomp_release(filter);
 	malloc_trim(0);
 	return r ? err_set_errno(err, -r, "system call filter") : 0;
+}
+
+static int by_number(const void *left, const void *right)
+{
+	return *(const int *)left - *(const int *)right;
+}
+
+int lockdown_descriptors(int *kept, size_t count, struct err *err)
+{
+	unsigned from = STDERR_FILENO + 1;
+
+	qsort(kept, count, sizeof(*kept), by_number);
+	for (size_t i = 0; i < count; i++) {
+		if (kept[i] < (int)from)
+			continue;
+		if (kept[i] > (int)from && sys_close_range(from, (unsigned)kept[i] - 1, 0) < 0)
+			return err_set_errno(err, errno, "descriptors");
+		from = (unsigned)kept[i] + 1;
+	}
+	return sys_close_range(from, ~0u, 0) < 0 ? err_set_errno(err, errno, "descriptors") : 0;
 }

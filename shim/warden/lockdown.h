@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a helper gives up before it says that it is ready: files, capabilities, new privileges, core dumps, system calls. Each
- * function is called once, in this order; none can be undone.
+ * What a helper gives up before it says that it is ready: descriptors, files, capabilities, new privileges, core dumps, system calls.
+ * Each function is called once, in this order; none can be undone.
  */
 #ifndef QUOD_WARDEN_LOCKDOWN_H
 #define QUOD_WARDEN_LOCKDOWN_H
@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "shim/base/err.h"
+
+/* Closes every descriptor but 0, 1, 2 and those of `kept`, which it sorts; -1 in it is none. */
+int lockdown_descriptors(int *kept, size_t count, struct err *err);
 
 /* Leaves of all files only what lies in these directories (absolute, made when missing) and, where there is one, the socket
  * of syslog: a mount namespace of its own whose root holds nothing else. Descriptors that are open stay good. */

@@ -70,7 +70,7 @@ delete() {
 }
 
 no_helper_left() {
-	! pgrep -x 'quod-guardian|quod-gate'
+	! pgrep -x 'quod-guardian|quod-nursery|quod-gate'
 }
 
 wall_ends() {

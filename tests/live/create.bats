@@ -45,7 +45,7 @@ left() { # what a container leaves while it is there
 	ls -A /run/quod/containers /run/runc /run/crun 2>/dev/null | grep -v -e ':$' -e '^\.cache$' | grep .
 	grep /run/quod/containers /proc/self/mountinfo
 	pgrep -x quod-guardian
-	pgrep -x quod-gate
+	pgrep -x 'quod-nursery|quod-gate'
 	find /sys/fs/cgroup -type d -name c1
 }
 

@@ -181,7 +181,7 @@ static void __attribute__((noreturn)) refuse(const struct err *err)
 	_exit(1);
 }
 
-/* Lets UDP to 10.9.9.0/24 out, in the namespace that was entered. */
+/* Lets UDP and TCP to 10.9.9.0/24 out, in the namespace that was entered. */
 static int install_table(struct options *options, const struct ledger *ledger)
 {
 	struct rule_range range = { .family = 4, .protocol = 17, .first = { 10, 9, 9, 0 }, .last = { 10, 9, 9, 255 }, .port_last = 65535 };
@@ -193,6 +193,8 @@ static int install_table(struct options *options, const struct ledger *ledger)
 	bool owned = false;
 	int nl_fd = nft_open(&err);
 
+	rule_ranges_add(&ruleset.allow, &range);
+	range.protocol = 6;
 	rule_ranges_add(&ruleset.allow, &range);
 	if (nl_fd < 0 || ruleset_install(nl_fd, &ruleset, &owned, &err))
 		refuse(&err);

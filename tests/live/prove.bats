@@ -104,12 +104,13 @@ uncovered() {
 
 dead_gate() {
 	create
-	kill -9 "$(jq .gate_pid /run/quod/containers/*/guardian)"
+	nursery=$(jq .nursery_pid /run/quod/containers/*/guardian)
+	kill -9 "$nursery" "$(ps -o pid= --ppid "$nursery" | tr -d ' ')"
 	sleep 10.5
 	is_refused "egress.allow is not in force"
 	delete
 }
-@test "prove: a network whose gate is gone stops the start" {
+@test "prove: a network whose gate is gone for good stops the start" {
 	runtime=runc
 	dead_gate
 }

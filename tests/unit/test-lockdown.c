@@ -152,6 +152,23 @@ static int trace_other(void)
 	return 0;
 }
 
+/* 0: no more and no less than what was asked for. */
+static int keep_descriptors(void)
+{
+	int kept[] = { 20, -1, 4, 4, STDOUT_FILENO, 5 };
+	struct err err = ERR_INIT;
+
+	for (int fd = 0; fd < 24; fd++)
+		if (fd > STDERR_FILENO && dup2(STDERR_FILENO, fd) != fd)
+			return 99;
+	if (lockdown_descriptors(kept, ARRAY_SIZE(kept), &err))
+		return 98;
+	for (int fd = 0; fd < 64; fd++)
+		if ((fcntl(fd, F_GETFD) >= 0) != (fd <= 2 || fd == 4 || fd == 5 || fd == 20))
+			return 1 + fd;
+	return 0;
+}
+
 int main(void)
 {
 	char command[64];
@@ -166,6 +183,7 @@ int main(void)
 	OK(r == 1 || r == 77, "lockdown: neither a relative path nor all files can be left");
 	r = in_child(keep_one);
 	OK(r == 0xf || r == 77, "lockdown: one capability is left, no_new_privs is set, nothing is dumped");
+	OK(in_child(keep_descriptors) == 0, "lockdown: of the descriptors the named ones are left, and the standard ones");
 	OK(in_child(use_allowed) == 0, "lockdown: an allowed system call works, with each of its allowed arguments");
 	OK(in_child(use_other) == 1000 + SIGSYS, "lockdown: any other system call kills");
 	OK(in_child(use_other_signal) == 1000 + SIGSYS, "lockdown: so does an allowed one with another argument");
