@@ -32,7 +32,17 @@ static int make_target(int mounts_fd, const char *name, int source_fd, struct er
 	return fd < 0 ? err_set_errno(err, errno, "make file mounts/%s", name) : 0;
 }
 
-static int clone_one(int mounts_fd, const char *name, int source_fd, struct err *err)
+/* Read-only from the start: no moment in which a runtime has bound it and not yet made it so. */
+static int make_readonly(int tree_fd, const char *name, struct err *err)
+{
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+		return err_set_errno(err, errno, "make mounts/%s read-only", name);
+	return 0;
+}
+
+static int clone_one(int mounts_fd, const char *name, int source_fd, bool readonly, struct err *err)
 {
 	cleanup_close int tree_fd = -1;
 	int r;
@@ -43,6 +53,9 @@ static int clone_one(int mounts_fd, const char *name, int source_fd, struct err 
 	tree_fd = open_tree(source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (tree_fd < 0)
 		return err_set_errno(err, errno, "clone the source of mounts/%s", name);
+	r = readonly ? make_readonly(tree_fd, name, err) : 0;
+	if (r)
+		return r;
 	if (move_mount(tree_fd, "", mounts_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_set_errno(err, errno, "mount mounts/%s", name);
 	return 0;
@@ -66,13 +79,15 @@ static int clone_all(int mounts_fd, const struct plan *plan, const struct facts 
 	int r = 0;
 
 	for (size_t i = 0; !r && i < plan->clone_count; i++) {
+		const struct plan_clone *clone = &plan->clones[i];
 		char name[24];
 
-		snprintf(name, sizeof(name), "%zu", plan->clones[i].number);
-		r = clone_one(mounts_fd, name, held->mount_fds[plan->clones[i].mount_index], err);
+		snprintf(name, sizeof(name), "%zu", clone->number);
+		r = clone_one(mounts_fd, name, (clone->is_protected ? held->protected_fds : held->mount_fds)[clone->mount_index],
+			      clone->readonly, err);
 	}
 	if (!r && !facts->rootfs_is_root_only)
-		r = clone_one(mounts_fd, "rootfs", held->rootfs_fd, err);
+		r = clone_one(mounts_fd, "rootfs", held->rootfs_fd, false, err);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include "shim/clones.h"
 #include "shim/containers.h"
 #include "shim/decide.h"
+#include "shim/placeholders.h"
 #include "shim/record-make.h"
 #include "shim/shim.h"
 #include "shim/told.h"
@@ -108,6 +109,16 @@ static int audit_create(const struct shim *shim, struct creation *creation, stru
 	return shim_audit(shim, "create", &record, members.data, err);
 }
 
+/* What the workspaces hold of it, before it is cloned. */
+static int hold_protected(const struct shim *shim, struct creation *creation, struct err *err)
+{
+	struct decision *decision = &creation->decision;
+	cleanup_free char *rootfs = clones_rootfs(&decision->facts);
+	const struct hold hold = { &shim->places, creation->state_fd, rootfs, &decision->plan, &decision->facts, &decision->held };
+
+	return placeholders_hold(&hold, err);
+}
+
 static int enact(const struct shim *shim, struct creation *creation, struct err *err)
 {
 	struct decision *decision = &creation->decision;
@@ -119,7 +130,9 @@ static int enact(const struct shim *shim, struct creation *creation, struct err 
 		return r;
 	creation->has_state = true;
 	if (!decision->selection.is_unmanaged) {
-		r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
+		r = hold_protected(shim, creation, err);
+		if (!r)
+			r = clones_make(creation->state_fd, &decision->plan, &decision->facts, &decision->held, err);
 		if (!r)
 			r = told_make(creation->state_fd, decision->selection.profile, decision->deadline, err);
 		if (!r)
@@ -148,6 +161,7 @@ static int refuse(const struct shim *shim, struct creation *creation, const char
 	if (creation->has_state) {
 		clones_detach(decision->state_dir, &err);
 		record_remove(&shim->places, shim->key, &err);
+		placeholders_release(&shim->places, shim->key, &err);
 	}
 	buf_puts(&members, "\"reason\":");
 	buf_put_json(&members, text);

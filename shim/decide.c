@@ -177,6 +177,8 @@ static int decide(struct shim *shim, const char *bundle, struct decision *decisi
 		return 0;
 	input.profile = decision->selection.profile;
 	digest_profile(input.profile, decision->digest);
+	if (decision->is_sound)
+		facts_gather_protected(&input, &shim->places, &decision->facts, &decision->held);
 	r = ledger_read(shim->places.ledger_dir, decision->ledger_key, &decision->ledger, err);
 	if (r)
 		return r;

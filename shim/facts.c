@@ -231,6 +231,9 @@ void facts_held_close(struct facts_held *held)
 		if (held->mount_fds[i] >= 0)
 			close(held->mount_fds[i]);
 	free(held->mount_fds);
+	for (size_t i = 0; i < held->protected_count; i++)
+		cleanup_close_at(&held->protected_fds[i]);
+	free(held->protected_fds);
 	if (held->rootfs_fd >= 0)
 		close(held->rootfs_fd);
 	*held = (struct facts_held){ .rootfs_fd = -1 };

@@ -11,6 +11,8 @@ struct facts_held {
 	int rootfs_fd;
 	int *mount_fds;		/* one per mount, -1 where it is no bind or was not found */
 	size_t count;
+	int *protected_fds;	/* one per facts.protected; -1 where it is absent, until its placeholder is made */
+	size_t protected_count;
 };
 
 /* Fills facts (free with facts_release) and held (facts_held_close). `id`, `state_dir` and `key` are borrowed for the life
@@ -27,6 +29,10 @@ int facts_gather_host(const struct shim *shim, const struct oci_config *config, 
 
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */
 bool cgroup_is_taken(const char *path);
+
+/* Once the mounts are known: what the profile protects inside those of them that are workspaces. */
+void facts_gather_protected(const struct plan_input *input, const struct state_places *places, struct facts *facts,
+			    struct facts_held *held);
 
 /* In a user namespace, or not uid 0. */
 bool host_is_rootless(void);

@@ -2,7 +2,7 @@
 /*
  * quod-hook STATE-DIR: the createRuntime hook (OCI runtime spec, "createRuntime Hooks"), which the runtime runs when the
  * namespaces are made and before the container's first instruction. It puts the table into the container's network
- * namespace, starts the helpers, and takes the cloned mounts off the host again. Any failure ends it with status 1, and the
+ * namespace, starts the helpers, and takes the cloned mounts off the host again; with "poststop" it is the poststop hook. Any failure ends it with status 1, and the
  * runtime then gives the container up: must never end with 0 when something isn't in force.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "shim/base/file.h"
 #include "shim/clones.h"
 #include "shim/egress/netns.h"
+#include "shim/placeholders.h"
 #include "shim/policy/profile.h"
 #include "shim/ruleset-json.h"
 #include "shim/state/audit.h"
@@ -224,6 +225,21 @@ static void remove_state(const struct hook *hook)
 
 	if (key)
 		record_remove(&hook->places, key + 1, &ignored);
+	placeholders_release(&hook->places, NULL, &ignored);
+}
+
+/* poststop, where there are placeholders: of a `run` nobody else learns at once that its container is gone. Its state is left:
+ * crun still works in it. */
+static int clean_up(const char *state_dir)
+{
+	const char *key = strrchr(state_dir, '/');
+	struct state_places places;
+	struct err err = ERR_INIT;
+
+	state_places_init(&places);
+	if (key && placeholders_release(&places, key + 1, &err) < 0)
+		fprintf(stderr, "quod: %s\n", err.text);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -237,6 +253,8 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &no_core);
 	umask(077);
+	if (argc == 3 && !strcmp(argv[2], "poststop"))
+		return clean_up(argv[1]);
 	if (argc != 2) {
 		fprintf(stderr, "quod-hook: is started by the runtime, as a createRuntime hook\n");
 		return 1;

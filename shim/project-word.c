@@ -12,8 +12,23 @@
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
 #include "shim/base/syscalls.h"
+#include "shim/placeholders.h"
 
 #define WORD_BYTES_MAX 65536
+
+/* Where there is no word, another container's mounts.protect may have put a placeholder. */
+static bool is_placeholder(const struct stat *st)
+{
+	struct placeholders list = { NULL, 0 };
+	struct state_places places;
+	bool found;
+
+	state_places_init(&places);
+	placeholders_read(&places, &list);
+	found = placeholders_have(&list, st);
+	placeholders_free(&list);
+	return found;
+}
 
 /* O_PATH first: opening a device or a FIFO could do something. */
 static int open_word(int dir_fd, const char *name, struct err *err)
@@ -28,6 +43,8 @@ static int open_word(int dir_fd, const char *name, struct err *err)
 		return errno == ENOENT ? -ENOENT : err_set_errno(err, errno, "%s", name);
 	if (fstat(path_fd, &st) < 0)
 		return err_set_errno(err, errno, "%s", name);
+	if (S_ISDIR(st.st_mode) && is_placeholder(&st))
+		return -ENOENT;
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EINVAL, "%s is no regular file (a link is not followed)", name);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);

@@ -34,10 +34,14 @@ static struct json *strings_to_json(struct json_tree *tree, const struct strings
 
 static struct json *plan_to_json(struct json_tree *tree, const struct plan *plan)
 {
-	struct json *node = json_make_object(tree);
+	struct json *node = json_make_object(tree), *protected = json_make_array(tree);
 
 	json_set(tree, node, "edits", edits_to_json(tree, &plan->edits));
 	json_set(tree, node, "notes", strings_to_json(tree, &plan->notes));
+	for (size_t i = 0; i < plan->protected_count; i++)
+		json_append(tree, protected, json_make_string(tree, plan->protected[i].destination));
+	json_set(tree, node, "protected", protected);
+	json_set(tree, node, "has_placeholders", json_make_bool(tree, plan->has_placeholders));
 	json_set(tree, node, "volumes", strings_to_json(tree, &plan->volumes));
 	json_set(tree, node, "has_network", json_make_bool(tree, plan->has_network));
 	json_set(tree, node, "joins_network", json_make_bool(tree, plan->joins_network));

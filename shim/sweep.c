@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/placeholders.h"
 #include "shim/state/spaces.h"
 
 #define ORPHAN_AGE_S 60
@@ -96,6 +97,7 @@ void sweep_orphans(const struct shim *shim)
 	struct err ignored = ERR_INIT;
 
 	record_each(&shim->places, visit_orphan, (void *)shim, &ignored);
+	placeholders_release(&shim->places, NULL, &ignored);
 }
 
 static bool is_same_file(int a_fd, int b_fd)
@@ -148,8 +150,7 @@ static int visit_gone(const char *key, void *data)
 int sweep_gone(const struct shim *shim, const char *key, int expect_fd, struct err *err)
 {
 	struct gone gone = { shim, err };
+	int r = key ? remove_gone(shim, key, expect_fd, err) : record_each(&shim->places, visit_gone, &gone, err);
 
-	if (key)
-		return remove_gone(shim, key, expect_fd, err);
-	return record_each(&shim->places, visit_gone, &gone, err);
+	return r ? r : placeholders_release(&shim->places, NULL, err);
 }

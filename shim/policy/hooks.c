@@ -91,19 +91,29 @@ static void judge_hook(const struct plan_input *input, const struct place *list,
 		place_refuse(list, KEY, name, "%s hook %s with %s is not allowed", list->name, path, steering);
 }
 
-static struct json *make_own_hook(const struct plan_input *input, struct json_tree *tree)
+static struct json *make_own_hook(const struct plan_input *input, const char *point, struct json_tree *tree)
 {
 	struct json *hook = json_make_object(tree), *args = json_make_array(tree);
 
 	json_append(tree, args, json_make_string(tree, "quod-hook"));
 	json_append(tree, args, json_make_string(tree, input->facts->state_dir));
+	if (strcmp(point, "createRuntime"))
+		json_append(tree, args, json_make_string(tree, point));
 	json_set(tree, hook, "path", json_make_string(tree, input->facts->hook_path));
 	json_set(tree, hook, "args", args);
 	json_set(tree, hook, "timeout", json_make_int(tree, OWN_TIMEOUT_SECONDS));
 	return hook;
 }
 
-static void judge_hooks(const struct plan_input *input, const struct place *hooks, const struct json *own)
+/* quod's own stands last among its kind; the plan of a planned document finds it there. */
+static bool is_own_hook(const struct plan_input *input, const struct place *list, size_t index, struct json_tree *tree)
+{
+	if (index + 1 < list->node->count || (strcmp(list->name, "createRuntime") && strcmp(list->name, "poststop")))
+		return false;
+	return json_equal(list->node->items[index], make_own_hook(input, list->name, tree));
+}
+
+static void judge_hooks(const struct plan_input *input, const struct place *hooks, struct plan *plan)
 {
 	for (size_t i = 0; hooks->node && i < hooks->node->count; i++) {
 		const char *point = hooks->node->members[i].name;
@@ -112,28 +122,35 @@ static void judge_hooks(const struct plan_input *input, const struct place *hook
 		if (!is_hook_point(point))
 			place_refuse(hooks, KEY, point, "hook point %s is not known", point);
 		for (size_t j = 0; json_is(list.node, JSON_ARRAY) && j < list.node->count; j++)
-			if (strcmp(point, "createRuntime") || j + 1 < list.node->count || !json_equal(list.node->items[j], own))
+			if (!is_own_hook(input, &list, j, plan->edits.tree))
 				judge_hook(input, &list, j);
+	}
+}
+
+static void add_own_hook(const struct plan_input *input, struct place *hooks, const char *point, struct plan *plan)
+{
+	struct place list = place_member(hooks, point);
+	struct json *own = make_own_hook(input, point, plan->edits.tree), *only;
+
+	if (!json_is(list.node, JSON_ARRAY)) {
+		only = json_make_array(plan->edits.tree);
+		json_append(plan->edits.tree, only, own);
+		place_set(hooks, KEY, point, only);
+	} else if (!list.node->count || !is_own_hook(input, &list, list.node->count - 1, plan->edits.tree)) {
+		oci_edits_add(&plan->edits, OCI_EDIT_ADD, KEY, own, "/hooks/%s/-", point);
 	}
 }
 
 void plan_hooks(const struct plan_input *input, struct plan *plan)
 {
 	struct place root = place_first(plan, "", input->config->root), hooks = place_member(&root, "hooks");
-	struct place list = place_member(&hooks, "createRuntime");
-	struct json *own, *only;
 
 	if (!input->facts->hook_path || !input->facts->state_dir) {
 		plan_refuse(plan, KEY, "/hooks", "quod's own hook can't be placed");
 		return;
 	}
-	own = make_own_hook(input, plan->edits.tree);
-	judge_hooks(input, &hooks, own);
-	if (!json_is(list.node, JSON_ARRAY)) {
-		only = json_make_array(plan->edits.tree);
-		json_append(plan->edits.tree, only, own);
-		place_set(&hooks, KEY, "createRuntime", only);
-	} else if (!list.node->count || !json_equal(list.node->items[list.node->count - 1], own)) {
-		oci_edits_add(&plan->edits, OCI_EDIT_ADD, KEY, own, "/hooks/createRuntime/-");
-	}
+	judge_hooks(input, &hooks, plan);
+	add_own_hook(input, &hooks, "createRuntime", plan);
+	if (plan->has_placeholders)
+		add_own_hook(input, &hooks, "poststop", plan);
 }

@@ -11,6 +11,7 @@
 #include "shim/policy/engine-files.h"
 #include "shim/policy/mount-options.h"
 #include "shim/policy/paths.h"
+#include "shim/policy/protect.h"
 #include "shim/policy/rootfs.h"
 
 enum answer { ANSWER_KEEP, ANSWER_REMOVE, ANSWER_TMPFS, ANSWER_REFUSED };
@@ -53,9 +54,11 @@ static const struct mount_rule *find_rule(const struct profile_layer *layer, con
 	return NULL;
 }
 
-/* Every layer must allow it, and only where all do may it be written to. */
+/* Every layer must allow it, and only where all do may it be written to; not where it lies in a protected path of a project,
+ * unless the administrator has written just that out. */
 static bool is_allowed(const struct profile *profile, const struct fact_mount *fact, bool *readonly)
 {
+	size_t named = SIZE_MAX;
 	bool allowed = false;
 
 	*readonly = false;
@@ -70,7 +73,10 @@ static bool is_allowed(const struct profile *profile, const struct fact_mount *f
 			return false;
 		allowed = true;
 		*readonly = *readonly || rule->readonly;
+		if (protect_count_named(rule->source) < named)
+			named = protect_count_named(rule->source);
 	}
+	*readonly = *readonly || protect_covers(&profile->mounts.protect, fact->resolved, named);
 	return allowed;
 }
 
@@ -368,5 +374,6 @@ void plan_mounts(const struct plan_input *input, struct plan *plan)
 	for (size_t i = config->mount_count; i-- > 0;)
 		if (removed[i])
 			oci_edits_add(&plan->edits, OCI_EDIT_REMOVE, reasons[i], NULL, "/mounts/%zu", i);
+	protect_plan(input, removed, plan);
 	rootfs_plan(input, plan);
 }

@@ -79,6 +79,9 @@ void plan_release(struct plan *plan)
 	}
 	free(plan->refusals);
 	free(plan->clones);
+	for (size_t i = 0; i < plan->protected_count; i++)
+		free(plan->protected[i].destination);
+	free(plan->protected);
 	strings_free(&plan->notes);
 	strings_free(&plan->volumes);
 	ruleset_release(&plan->ruleset);
@@ -129,6 +132,11 @@ void facts_release(struct facts *facts)
 	}
 	for (size_t i = 0; i < facts->namespace_count; i++)
 		free_namespace(&facts->namespaces[i]);
+	for (size_t i = 0; i < facts->protected_count; i++) {
+		free(facts->protected[i].path);
+		free(facts->protected[i].linked);
+	}
+	free(facts->protected);
 	free(facts->mounts);
 	free(facts->namespaces);
 	free(facts->devices);

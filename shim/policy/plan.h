@@ -29,6 +29,18 @@ struct fact_mount {
 					   system, no "//", ".", "..", no slash at the end; NULL when there is no such place */
 };
 
+/* One path below a workspace that mounts.protect names, or what lies above such a path inside the workspace. Those of one mount
+ * stand together, an ancestor in front of what it holds. */
+struct fact_protected {
+	size_t mount_index;		/* the workspace's, in facts.mounts */
+	char *path;			/* below its source; the first part of it that is absent, where something is */
+	bool is_ancestor;		/* only held, not read-only */
+	bool is_absent;			/* a placeholder must stand there */
+	bool is_placeholder;		/* another container's stands there */
+	int error;			/* positive errno: ELOOP a symbolic link, EXDEV another mount, ... */
+	char *linked;			/* a file, there or below, that has another name, too; NULL */
+};
+
 /* What the host shows about one namespace entry with a path. */
 struct fact_namespace {
 	int error;			/* positive errno when the path is no namespace file */
@@ -57,6 +69,8 @@ struct facts {
 	char *engine_data_root;		/* Docker's data root ("/var/lib/docker") as the rootfs shows it; NULL */
 	struct fact_mount *mounts;	/* one per oci_config.mounts */
 	size_t mount_count;
+	struct fact_protected *protected;	/* of all workspaces */
+	size_t protected_count;
 	struct fact_namespace *namespaces;	/* one per oci_config.namespaces */
 	size_t namespace_count;
 	struct fact_device *devices;	/* one per entry of /linux/devices */
@@ -91,9 +105,16 @@ struct refusal {
 
 /* A mount whose checked source is cloned into quod's own directory; config.json then names the clone. */
 struct plan_clone {
-	size_t mount_index;	/* in the engine's /mounts */
+	bool is_protected;
+	size_t mount_index;	/* in the engine's /mounts; of a protected one: in facts.protected */
 	bool recursive, readonly;
 	size_t number;		/* the clone is <state_dir>/mounts/<number> */
+};
+
+/* What is read-only inside a workspace, as long as the container lives. */
+struct plan_protected {
+	size_t index;		/* in facts.protected */
+	char *destination;
 };
 
 struct plan {
@@ -103,6 +124,9 @@ struct plan {
 	struct strings notes;		/* what the profile asks for and this host can't hold: "resources.swap: no swap accounting" */
 	struct plan_clone *clones;
 	size_t clone_count;
+	struct plan_protected *protected;
+	size_t protected_count;
+	bool has_placeholders;		/* something must be taken away from a workspace when the container is gone */
 	struct strings volumes;		/* destinations of volumes that became a tmpfs */
 	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
 	bool joins_network;		/* it joins one that another container under quod made */

@@ -71,31 +71,10 @@ static void check_egress(const struct profile *profile, struct plan *plan)
 		refuse(plan, "egress.dns.upstream", "a resolver of the profile's");
 }
 
-static bool has_writable(const struct profile_layer *layer)
-{
-	for (size_t i = 0; i < layer->mount_count; i++)
-		if (!layer->mounts[i].readonly)
-			return true;
-	return false;
-}
-
-static bool has_writable_workspace(const struct profile *profile)
-{
-	for (size_t i = 0; i < profile_layer_count(profile); i++) {
-		struct profile_layer layer = profile_layer(profile, i);
-
-		if ((layer.lists & LIST_MOUNTS) && !has_writable(&layer))
-			return false;
-	}
-	return true;
-}
-
 void plan_unenforced(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
 
-	if (profile->mounts.protect.count && has_writable_workspace(profile))
-		refuse(plan, "mounts.protect", "protection inside a writable workspace");
 	if (profile->budgets.scope != SCOPE_CONTAINER)
 		refuse(plan, "budgets.scope", "a scope other than \"container\"");
 	if (profile->budgets.reset != RESET_NEVER)

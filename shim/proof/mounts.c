@@ -192,6 +192,21 @@ static uint64_t volume_bound(const struct profile *profile, const char *place)
 	return profile->resources.memory;
 }
 
+/* What is protected inside the workspaces is a read-only mount of its own. */
+static void check_protected(struct proof *proof, const struct mount_table *table)
+{
+	const struct json *protected = json_get(proof->record->plan, "protected");
+
+	for (size_t i = 0; protected && i < protected->count; i++) {
+		const char *place = json_string(protected->items[i]);
+		const struct mount_line *line = place ? table_find(table, place) : NULL;
+
+		proof_add(proof, "mounts.protect", line && has_option(line->options, "ro") ? PROOF_PROVEN : PROOF_FAILED,
+			  "/proc/PID/mountinfo", "%s read-only", place ? place : "?");
+		proof_saw(proof, "%s", line ? line->options : "no mount");
+	}
+}
+
 /* Each volume that became a tmpfs, and no more than its bound. */
 static void check_volumes(struct proof *proof, const struct mount_table *table)
 {
@@ -238,6 +253,7 @@ void proof_mounts(struct proof *proof)
 	check_table(proof, &table);
 	check_root(proof, &table);
 	check_tmpfs(proof, &table);
+	check_protected(proof, &table);
 	check_volumes(proof, &table);
 	check_masks(proof, &table);
 	table_free(&table);

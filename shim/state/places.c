@@ -58,5 +58,6 @@ void state_places_init(struct state_places *places)
 			snprintf(state_dir, sizeof(state_dir), "%.230s", places->run_dir);
 	}
 	snprintf(places->ledger_dir, sizeof(places->ledger_dir), "%s/ledger", state_dir);
+	snprintf(places->placeholders_dir, sizeof(places->placeholders_dir), "%s/placeholders", state_dir);
 	snprintf(places->audit_head, sizeof(places->audit_head), "%s/audit.head", state_dir);
 }

@@ -19,6 +19,7 @@ struct state_places {
 	char run_dir[256];	/* /run/quod */
 	char ledger_dir[256];	/* /var/lib/quod/ledger */
 	char audit_head[256];	/* /var/lib/quod/audit.head */
+	char placeholders_dir[272];	/* /var/lib/quod/placeholders */
 };
 
 void state_places_init(struct state_places *places);

@@ -163,7 +163,7 @@ uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms)
 	const struct budget *wall = &guardian->budgets[BUDGET_WALL];
 	uint64_t next_ms = earlier(guardian->beat_ms, guardian->ledger_ms), to_mark = budget_to_next_mark(wall), at_ms;
 
-	next_ms = earlier(next_ms, guardian->own_ms);
+	next_ms = earlier(earlier(next_ms, guardian->own_ms), guardian->protect_ms);
 	if (guardian->has_leash)
 		next_ms = earlier(next_ms, leash_next_ms(&guardian->leash));
 	if (is_ending(guardian))

@@ -55,6 +55,9 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.timer_fd = -1,
 		.channel_fd = -1,
 		.told_fd = -1,
+		.mounts_fd = -1,
+		.own_fds_fd = -1,
+		.protect_ms = UINT64_MAX,
 		.title = title,
 		.cgroup = { -1, -1, -1, false, -1, false, -1, -1 },
 		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
@@ -139,7 +142,7 @@ static int filter(const struct guardian *guardian, struct err *err)
 		CALL(openat), CALL(open), CALL(close), CALL(pread64), CALL(pwrite64), CALL(write), CALL(fstat), CALL(newfstatat),
 		CALL(fstatat64), CALL(stat), CALL(lstat), CALL(statx), CALL(flock), CALL(fsync), CALL(fdatasync), CALL(ftruncate), CALL(rename),
 		CALL(renameat), CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(getdents64),
-		CALL(lseek), CALL(fcntl), CALL(getpid), CALL(gettid),
+		CALL(lseek), CALL(readlinkat), CALL(fcntl), CALL(getpid), CALL(gettid),
 		CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(brk), CALL(munmap), CALL(madvise), CALL(futex), CALL(getrandom),
 		CALL_IF(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
 		/* ending the container */
@@ -219,6 +222,8 @@ static int prepare(struct guardian *guardian, struct err *err)
 	cgroup_open_own(&guardian->own);
 	if (!r)
 		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);
+	if (!r)
+		r = guardian_hold_protected(guardian, WARDEN_FD_STATE, err);
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
 	if (!r)
@@ -238,6 +243,7 @@ static int prepare(struct guardian *guardian, struct err *err)
 static void first_gone(struct guardian *guardian, uint64_t now_ms)
 {
 	guardian->is_first_gone = true;
+	guardian_let_protected_go(guardian);
 	guardian_last_count(guardian, now_ms);
 	if (guardian->started_ms)
 		budget_note(&guardian->budgets[BUDGET_WALL], now_ms - guardian->started_ms);
@@ -339,6 +345,7 @@ static void run(struct guardian *guardian)
 			{ .fd = guardian->timer_fd, .events = POLLIN },
 			{ .fd = guardian->channel_fd, .events = POLLIN },
 			{ .fd = guardian->is_first_gone ? -1 : guardian->pid_fd, .events = POLLIN },
+			{ .fd = guardian->mounts_fd, .events = POLLPRI },
 		};
 
 		arm(guardian, guardian_next_ms(guardian, now_ms));
@@ -353,6 +360,7 @@ static void run(struct guardian *guardian)
 			drain(guardian->timer_fd);
 		if (!guardian->is_first_gone)
 			attend_first(guardian, now_ms);
+		guardian_check_protected(guardian, ends[4].revents != 0, now_ms);
 		if (ends[2].revents && guardian->channel_fd >= 0)
 			guardian_hear_gate(guardian, now_ms);
 		keep_time(guardian, now_ms);

@@ -28,6 +28,13 @@ enum phase {
 
 enum { BUDGET_WALL, BUDGET_CPU, BUDGET_EGRESS, BUDGETS };
 
+/* A path inside a workspace that must stay as it is. */
+struct protected_path {
+	int fd;			/* the container's mount there */
+	char *place;		/* inside the container */
+	bool is_inside;		/* the container's root is its own by now */
+};
+
 struct guardian {
 	const struct warden_settings *settings;
 	struct audit_settings audit;
@@ -54,6 +61,11 @@ struct guardian {
 	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms, own_ms;	/* when due; UINT64_MAX never */
 	unsigned kill_rounds;
 	uint64_t limits_said_ms;
+	struct protected_path *protected;
+	size_t protected_count;
+	int mounts_fd;			/* the container's mount table; -1 when nothing is protected */
+	int own_fds_fd;			/* /proc/self/fd, and nothing that lies above it */
+	uint64_t protect_ms;		/* when to look next */
 	int told_fd;			/* limits.json as the container reads it; -1 */
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
@@ -83,6 +95,11 @@ void guardian_beat(struct guardian *guardian, uint64_t now_ms);
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
 void guardian_reap_nursery(struct guardian *guardian);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
+
+/* guardian-protected.c: what mounts.protect holds */
+int guardian_hold_protected(struct guardian *guardian, int state_fd, struct err *err);
+void guardian_check_protected(struct guardian *guardian, bool table_changed, uint64_t now_ms);
+void guardian_let_protected_go(struct guardian *guardian);
 
 /* guardian-told.c: what the container reads of its budgets */
 int guardian_open_told(struct guardian *guardian, int state_fd, struct err *err);

@@ -161,7 +161,6 @@ refuses() {
 		egress.dns.upstream|"egress": { "dns": { "upstream": ["10.0.0.53"] } }
 		egress.mode|"egress": { "mode": "observe" }
 		ingress.allow|"ingress": { "allow": ["8080@node"] }
-		mounts.protect|"mounts": { "protect": [".git"], "allow": [{ "source": "/a", "destination": "/a", "readonly": false }] }
 		budgets.scope|"budgets": { "scope": "pod" }
 		budgets.reset|"budgets": { "reset": "24h" }
 		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
