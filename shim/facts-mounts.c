@@ -148,22 +148,6 @@ static int look_at_source(int bundle_fd, const char *source, struct fact_mount *
 	return steal_fd(&fd);
 }
 
-/* mountinfo writes space, tab, newline and backslash as \NNN. */
-static void decode_octal(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
 /* One pass over the mount table for all sources that are directories. */
 static void find_submounts(struct facts *facts)
 {
@@ -180,7 +164,7 @@ static void find_submounts(struct facts *facts)
 			field = strsep(&at, " ");
 		if (!field)
 			continue;
-		decode_octal(field);
+		file_decode_mountinfo(field);
 		for (size_t i = 0; i < facts->mount_count; i++) {
 			const char *path = facts->mounts[i].resolved;
 			size_t len = path ? strlen(path) : 0;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/base/file.h"
 #include "shim/proof/proof.h"
 #include "shim/policy/paths.h"
 #include "shim/policy/units.h"
@@ -31,6 +32,7 @@ static bool parse_line(char *line, struct mount_line *to)
 		return false;
 	rest += 2;
 	*to = (struct mount_line){ .place = alloc_copy(field[4]), .options = alloc_copy(field[5]) };
+	file_decode_mountinfo(to->place);
 	to->type = alloc_copy(strsep(&rest, " "));
 	strsep(&rest, " ");
 	to->super = alloc_copy(rest ? rest : "");

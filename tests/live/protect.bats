@@ -352,6 +352,17 @@ users_namespace() {
 	[ -z "$(find "$BATS_FILE_TMPDIR/work/over" -perm 555)" ]
 }
 
+@test "protect: a place with a space or a backslash in its name is proven and held like any other" {
+	edit_bundle "$bundle" '.mounts[-1].destination = "/workspace/a b\\c"'
+	run_in 'sleep 60'
+	start_container c1
+	run quod exec c1 sh -c 'cd "/workspace/a b\c" && mv .git g 2>/dev/null; cat .git/HEAD'
+	quod delete --force c1
+	echo "$output"
+	[ "$output" = original ]
+	nothing_left
+}
+
 @test "protect: a read-only workspace needs none" {
 	edit_bundle "$bundle" '.mounts[-1].options = ["rbind", "ro"]'
 	run_in 'touch /workspace/x 2>/dev/null || echo read-only; ls -A /workspace'
