@@ -12,9 +12,6 @@
 #include "shim/base/cleanup.h"
 #include "shim/policy/profile.h"
 
-#define NAME_MAX_LEN 253
-#define LABEL_MAX_LEN 63
-
 static const char *const protocol_names[] = {
 	[ENTRY_TCP] = "tcp", [ENTRY_UDP] = "udp", [ENTRY_ICMP] = "icmp", [ENTRY_TLS] = "tls", [ENTRY_HTTP] = "http",
 };
@@ -22,45 +19,6 @@ static const char *const protocol_names[] = {
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static bool is_label_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
-}
-
-/* A last label of digits only, or 0x and hex digits: resolvers and libcs take such a name for an address. */
-static bool ends_in_number(const char *name)
-{
-	const char *dot = strrchr(name, '.'), *label = dot ? dot + 1 : name;
-
-	if (label[0] == '0' && label[1] == 'x')
-		return strspn(label + 2, "0123456789abcdef") == strlen(label + 2);
-	return strspn(label, "0123456789") == strlen(label);
-}
-
-int name_normalize(const char *text, char name[NAME_SIZE])
-{
-	size_t len = strlen(text), label = 0;
-
-	if (len && text[len - 1] == '.')
-		len--;
-	if (!len || len > NAME_MAX_LEN)
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		if (c == '.' ? !label : !is_label_char(c))
-			return -EINVAL;
-		label = c == '.' ? 0 : label + 1;
-		if (label > LABEL_MAX_LEN)
-			return -EINVAL;
-		name[i] = c;
-	}
-	name[len] = '\0';
-	return label && !ends_in_number(name) ? 0 : -EINVAL;
 }
 
 /* The parts of an entry's text, cut apart in a copy of it. NULL: not there. */
@@ -308,44 +266,22 @@ bool entry_is_name(const struct entry *entry)
 	return entry->kind == ENTRY_NAME || entry->kind == ENTRY_ONE_LABEL || entry->kind == ENTRY_ANY_LABELS;
 }
 
-/* How many labels `name` has in front of ".base"; 0 when it doesn't end in that. */
-static size_t labels_before(const char *name, const char *base)
-{
-	size_t name_len = strlen(name), base_len = strlen(base), labels = 1;
-
-	if (name_len < base_len + 2 || name[name_len - base_len - 1] != '.' ||
-	    strcmp(name + name_len - base_len, base) != 0)
-		return 0;
-	for (size_t i = 0; i < name_len - base_len - 1; i++)
-		labels += name[i] == '.';
-	return labels;
-}
-
 bool entry_matches_name(const struct entry *entry, const char *name)
 {
-	switch (entry->kind) {
-	case ENTRY_NAME:
-		return !strcmp(entry->name, name);
-	case ENTRY_ONE_LABEL:
-		return labels_before(name, entry->name) == 1;
-	case ENTRY_ANY_LABELS:
-		return labels_before(name, entry->name) >= 1;
-	default:
-		return false;
-	}
+	return entry->name && name_is_matched(entry->kind, entry->name, name);
 }
 
 /* Every name that `inner` matches is matched by `outer`. */
 static bool names_cover(const struct entry *outer, const struct entry *inner)
 {
-	if (outer->kind != ENTRY_NAME && labels_before(inner->name, outer->name) >= 1)
+	if (outer->kind != ENTRY_NAME && name_is_matched(ENTRY_ANY_LABELS, outer->name, inner->name))
 		return outer->kind == ENTRY_ANY_LABELS || (inner->kind == ENTRY_NAME && entry_matches_name(outer, inner->name));
 	if (strcmp(outer->name, inner->name) != 0)
 		return false;
 	return outer->kind == inner->kind || (outer->kind == ENTRY_ANY_LABELS && inner->kind == ENTRY_ONE_LABEL);
 }
 
-static bool is_public_network(const struct network *network)
+bool network_is_public(const struct network *network)
 {
 	size_t count;
 	const struct network *special = special_purpose(&count);
@@ -364,7 +300,7 @@ bool entry_covers_what(const struct entry *outer, const struct entry *inner)
 		return network_covers(&outer->network, &inner->network);
 	if (outer->kind == ENTRY_PUBLIC)
 		return inner->kind == ENTRY_PUBLIC ||
-		       (inner->kind == ENTRY_NETWORK && is_public_network(&inner->network));
+		       (inner->kind == ENTRY_NETWORK && network_is_public(&inner->network));
 	return outer->kind == ENTRY_GROUP && inner->kind == ENTRY_GROUP && !strcmp(outer->name, inner->name);
 }
 

@@ -62,6 +62,10 @@ bool entry_covers(const struct entry *outer, const struct entry *inner);
 #define NAME_SIZE 254
 int name_normalize(const char *text, char name[NAME_SIZE]);
 
+/* The matcher itself (name-match.c, which the warden links without the rest): does `name` match a name, or the pattern of
+ * `kind` over `base`? Both are normalized. */
+bool name_is_matched(enum entry_kind kind, const char *base, const char *name);
+
 int ports_parse(const char *text, uint16_t *first, uint16_t *last);	/* "443" or "8000-8099"; 0 or -EINVAL */
 
 int address_parse(const char *text, struct address *address);		/* 0 or -EINVAL; "::ffff:a.b.c.d" becomes v4 */
@@ -79,5 +83,6 @@ const struct network *never_reachable(size_t *count);
  * IPv6 that nobody has. Sorted, no two overlap. @public is what lies outside. */
 const struct network *special_purpose(size_t *count);
 bool address_is_public(const struct address *address);
+bool network_is_public(const struct network *network);	/* no part of it is special */
 
 #endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Judging a name and what it leads to: see name-rules.h. Runs in the warden: no allocation, no recursion, and every loop is
+ * bounded by the block, which was checked once. Must never take a name that fits no rule for allowed.
+ */
+#include "shim/policy/name-rules.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+
+static const struct name_rule *rules_of(const struct name_rules *rules)
+{
+	return (const struct name_rule *)(rules + 1);
+}
+
+static const struct rule_range *never_of(const struct name_rules *rules)
+{
+	return (const struct rule_range *)(rules_of(rules) + rules->rule_count);
+}
+
+static const char *text_of(const struct name_rules *rules, uint32_t offset)
+{
+	return (const char *)(never_of(rules) + rules->never_count) + offset;
+}
+
+static bool is_sound_network(const struct network *network)
+{
+	return (network->base.family == 4 && network->prefix <= 32) || (network->base.family == 6 && network->prefix <= 128);
+}
+
+static bool is_name_rule(const struct name_rule *rule)
+{
+	return rule->kind == ENTRY_NAME || rule->kind == ENTRY_ONE_LABEL || rule->kind == ENTRY_ANY_LABELS;
+}
+
+static bool is_sound_rule(const struct name_rules *rules, const struct name_rule *rule)
+{
+	if (rule->name >= rules->text_bytes || rule->role > NAME_EXCEPTS || rule->port_first > rule->port_last ||
+	    rule->layer >= rules->layer_count)
+		return false;
+	if (is_name_rule(rule)) {
+		if (rule->role == NAME_ALLOWS && rule->port_last - rule->port_first >= (int)NAME_PORTS_MAX)
+			return false;
+		return !rule->has_at || is_sound_network(&rule->network);
+	}
+	if (rule->role != NAME_ALLOWS || rule->has_at)
+		return false;
+	return rule->kind == ENTRY_PUBLIC || (rule->kind == ENTRY_NETWORK && is_sound_network(&rule->network));
+}
+
+const struct name_rules *name_rules_check(const void *memory, size_t size)
+{
+	const struct name_rules *rules = memory;
+	size_t wanted = sizeof(*rules);
+
+	if (size < wanted || rules->magic != NAME_RULES_MAGIC || rules->size != size || rules->rule_count > NAME_RULES_MAX ||
+	    rules->never_count > UINT16_MAX || rules->layer_count > NAME_LAYERS_MAX || rules->text_bytes > size || !rules->text_bytes ||
+	    !memchr(rules->profile, '\0', sizeof(rules->profile)))
+		return NULL;
+	wanted += rules->rule_count * sizeof(struct name_rule) + rules->never_count * sizeof(struct rule_range) +
+		  rules->text_bytes;
+	if (wanted != size || text_of(rules, 0)[rules->text_bytes - 1])
+		return NULL;
+	for (uint32_t i = 0; i < rules->rule_count; i++)
+		if (!is_sound_rule(rules, &rules_of(rules)[i]))
+			return NULL;
+	return rules;
+}
+
+static bool is_matched(const struct name_rules *rules, const struct name_rule *rule, const char *name)
+{
+	return is_name_rule(rule) && name_is_matched((enum entry_kind)rule->kind, text_of(rules, rule->name), name);
+}
+
+/* The exceptions behind a denying rule that have to do with the name lie behind it in `denies`, in the same order. */
+static void find(const struct name_rules *rules, const char *name, struct name_found *found)
+{
+	bool is_denied = false;
+
+	*found = (struct name_found){ .allow_count = 0 };
+	for (uint32_t i = 0; i < rules->rule_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[i];
+		bool matched = is_matched(rules, rule, name);
+
+		if (rule->role == NAME_DENIES)
+			is_denied = matched;
+		if (!matched || (rule->role == NAME_EXCEPTS && !is_denied))
+			continue;
+		if (rule->role == NAME_ALLOWS) {
+			if (found->allow_count < ARRAY_SIZE(found->allows))
+				found->allows[found->allow_count++] = (uint16_t)i;
+		} else if (found->deny_count < ARRAY_SIZE(found->denies)) {
+			found->denies[found->deny_count++] = (uint16_t)i;
+		} else {
+			found->is_cut = true;
+		}
+	}
+}
+
+/* One way out: where to (NULL: anywhere), by which protocol, on which port. */
+struct way {
+	const struct address *address;
+	unsigned protocol;	/* one of ON_* */
+	uint16_t port;
+};
+
+static bool covers(const struct name_rule *rule, const struct way *way)
+{
+	return (rule->protocols & way->protocol) &&
+	       (way->protocol == ON_ICMP || (rule->port_first <= way->port && rule->port_last >= way->port));
+}
+
+/* A deny that names a network denies only what lies in it. Where the address isn't known yet such a deny doesn't hit, and
+ * such an exception does: the address will be judged. */
+static bool is_denied(const struct name_rules *rules, const struct name_found *found, const struct way *way)
+{
+	bool denied = false;
+
+	if (found->is_cut)
+		return true;
+	for (size_t i = 0; i < found->deny_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found->denies[i]];
+		bool hits = covers(rule, way);
+
+		if (hits && rule->has_at)
+			hits = way->address ? network_has(&rule->network, way->address) : rule->role == NAME_EXCEPTS;
+		if (rule->role == NAME_DENIES && denied)
+			return true;
+		if (rule->role == NAME_DENIES)
+			denied = hits;
+		else if (hits)
+			denied = false;
+	}
+	return denied;
+}
+
+static const unsigned each_protocol[] = { ON_TCP, ON_UDP, ON_ICMP };
+
+/* How an address stands; unknown: as far as it matters, whatever would help. */
+enum standing { STANDS_UNKNOWN, STANDS_PUBLIC, STANDS_SPECIAL, STANDS_NEVER };
+
+static bool opens_by_address(const struct name_rule *rule, const struct way *way, enum standing standing)
+{
+	if (standing == STANDS_UNKNOWN)
+		return true;
+	if (rule->kind == ENTRY_PUBLIC)
+		return standing == STANDS_PUBLIC;
+	return (standing != STANDS_NEVER || rule->is_single_address) && network_has(&rule->network, way->address);
+}
+
+static bool opens_by_name(const struct name_rule *rule, const struct way *way, enum standing standing)
+{
+	if (standing == STANDS_UNKNOWN)
+		return true;
+	if (rule->has_at)
+		return standing != STANDS_NEVER && network_has(&rule->network, way->address);
+	return standing == STANDS_PUBLIC;
+}
+
+static bool layer_opens(const struct name_rules *rules, const struct name_found *found, uint32_t layer, const struct way *way,
+			enum standing standing)
+{
+	for (size_t i = 0; i < found->allow_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found->allows[i]];
+
+		if (rule->layer == layer && covers(rule, way) && opens_by_name(rule, way, standing))
+			return true;
+	}
+	for (uint32_t i = 0; i < rules->rule_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[i];
+
+		if (rule->layer == layer && rule->role == NAME_ALLOWS && !is_name_rule(rule) && covers(rule, way) &&
+		    opens_by_address(rule, way, standing))
+			return true;
+	}
+	return false;
+}
+
+static bool is_open(const struct name_rules *rules, const struct name_found *found, const struct way *way, enum standing standing)
+{
+	for (uint32_t layer = 0; layer < rules->layer_count; layer++)
+		if (!layer_opens(rules, found, layer, way, standing))
+			return false;
+	return !is_denied(rules, found, way);
+}
+
+bool name_rules_find(const struct name_rules *rules, const char *name, struct name_found *found)
+{
+	find(rules, name, found);
+	for (size_t i = 0; i < found->allow_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found->allows[i]];
+
+		for (size_t k = 0; k < ARRAY_SIZE(each_protocol); k++)
+			for (uint32_t port = rule->port_first; port <= rule->port_last; port++) {
+				struct way way = { NULL, each_protocol[k], (uint16_t)port };
+
+				if (covers(rule, &way) && is_open(rules, found, &way, STANDS_UNKNOWN))
+					return true;
+			}
+	}
+	return false;
+}
+
+bool name_rules_deny(const struct name_rules *rules, const char *name)
+{
+	struct name_found found;
+
+	find(rules, name, &found);
+	for (size_t i = 0; i < found.deny_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found.denies[i]];
+		bool is_excepted = i + 1 < found.deny_count && rules_of(rules)[found.denies[i + 1]].role == NAME_EXCEPTS;
+
+		if (rule->role == NAME_DENIES && !is_excepted && !rule->has_at && !rule->port_first &&
+		    rule->port_last == UINT16_MAX && rule->protocols == (ON_TCP | ON_UDP | ON_ICMP))
+			return true;
+	}
+	return found.is_cut;
+}
+
+static bool is_in_range(const struct rule_range *range, const struct address *address)
+{
+	size_t len = address->family == 4 ? 4 : 16;
+
+	return range->family == address->family && memcmp(range->first, address->bytes, len) <= 0 &&
+	       memcmp(address->bytes, range->last, len) <= 0;
+}
+
+static bool is_never_reachable(const struct name_rules *rules, const struct address *address)
+{
+	for (uint32_t i = 0; i < rules->never_count; i++)
+		if (is_in_range(&never_of(rules)[i], address))
+			return true;
+	return false;
+}
+
+static bool is_listed(const struct name_opening *openings, size_t count, const struct name_opening *opening)
+{
+	for (size_t i = 0; i < count; i++)
+		if (openings[i].protocol == opening->protocol && openings[i].port == opening->port)
+			return true;
+	return false;
+}
+
+static uint8_t ip_protocol(unsigned protocol)
+{
+	return protocol == ON_TCP ? IPPROTO_TCP : protocol == ON_UDP ? IPPROTO_UDP : IPPROTO_ICMP;
+}
+
+size_t name_rules_open(const struct name_rules *rules, const struct name_found *found, const struct address *address,
+		       struct name_opening *openings, size_t room)
+{
+	enum standing standing = is_never_reachable(rules, address) ? STANDS_NEVER :
+				 address_is_public(address) ? STANDS_PUBLIC : STANDS_SPECIAL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < found->allow_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found->allows[i]];
+
+		for (size_t k = 0; k < ARRAY_SIZE(each_protocol); k++)
+			for (uint32_t port = rule->port_first; port <= rule->port_last; port++) {
+				struct way way = { address, each_protocol[k], (uint16_t)port };
+				struct name_opening opening = { ip_protocol(way.protocol), way.protocol == ON_ICMP ? 0 : way.port };
+
+				if (!covers(rule, &way) || is_listed(openings, count, &opening) ||
+				    !is_open(rules, found, &way, standing))
+					continue;
+				if (count == room)
+					return 0;
+				openings[count++] = opening;
+			}
+	}
+	return count;
+}

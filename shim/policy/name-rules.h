@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A profile's names as the warden has them: one block of memory without pointers, made by name_rules_make, handed over in a
+ * sealed memory file, and judged by the functions here, which are the same that answer for `why`. Everything but
+ * name_rules_make and profile_has_names is in name-rules.c: it allocates nothing and reads no file.
+ */
+#ifndef QUOD_POLICY_NAME_RULES_H
+#define QUOD_POLICY_NAME_RULES_H
+
+#include "shim/base/buf.h"
+#include "shim/base/err.h"
+#include "shim/egress/ruleset.h"
+#include "shim/policy/names.h"
+
+#define NAME_RULES_MAGIC 0x716e616du	/* "qnam" */
+#define NAME_RULES_MAX 4096u		/* rules of one profile */
+#define NAME_PORTS_MAX 16u		/* of one entry: each is an element of a hash in the kernel */
+#define NAME_LAYERS_MAX 32u
+#define NAME_PROFILE_SIZE 132
+
+enum name_role {
+	NAME_ALLOWS,
+	NAME_DENIES,
+	NAME_EXCEPTS,		/* of the denying rule before it */
+};
+
+struct name_rule {
+	uint8_t kind;		/* enum entry_kind: a name, a pattern; of allowing rules a network or @public, too */
+	uint8_t role;		/* enum name_role */
+	uint8_t protocols;	/* ON_* */
+	uint8_t is_single_address;
+	uint8_t has_at;
+	uint8_t layer;		/* of an allowing rule: each layer must allow (struct profile_layer) */
+	uint16_t port_first, port_last;	/* 0..65535 for any */
+	struct network network;		/* "@NETWORK", or the network itself */
+	uint32_t name;			/* offset in the texts */
+};
+
+/* Behind it: rule_count rules, never_count ranges, text_bytes of texts, each ended by a NUL. */
+struct name_rules {
+	uint32_t magic;
+	uint32_t size;			/* of all, in bytes */
+	uint32_t rule_count, never_count, text_bytes;
+	uint32_t layer_count;
+	uint32_t names_per_minute;	/* UINT32_MAX: no bound */
+	char profile[NAME_PROFILE_SIZE];
+};
+
+/* The block when it is whole and every offset in it leads to a text; else NULL. `memory` is aligned for uint32_t. */
+const struct name_rules *name_rules_check(const void *memory, size_t size);
+
+/* Which rules have to do with a name. */
+struct name_found {
+	uint16_t allows[64], denies[64];
+	uint16_t allow_count, deny_count;
+	bool is_cut;		/* more denying rules than fit: the name is denied */
+};
+
+/* `name` comes from name_normalize. True when the name is allowed on some port, wherever it may lead. */
+bool name_rules_find(const struct name_rules *rules, const char *name, struct name_found *found);
+
+/* True when a rule denies the name on every port: what an allowed name must not be an alias of. */
+bool name_rules_deny(const struct name_rules *rules, const char *name);
+
+struct name_opening {
+	uint8_t protocol;	/* IPPROTO_* */
+	uint16_t port;		/* 0 of ICMP */
+};
+
+/* What of an address the name opens: at most `room` openings; when there are more, none, as if nothing were open. 0: the
+ * address must not be told. A special address is open only by "@NETWORK" or where another entry opens that address on that
+ * port; one that is never reachable only where an entry is exactly that address. Of several layers each must open it, by the
+ * name or by the address. */
+size_t name_rules_open(const struct name_rules *rules, const struct name_found *found, const struct address *address,
+		       struct name_opening *openings, size_t room);
+
+struct profile;
+
+bool profile_has_names(const struct profile *profile);	/* egress.allow names hosts: the warden is needed */
+
+/* The block of a profile; `never` are the ranges of the ruleset. -E2BIG when there are too many rules. */
+int name_rules_make(const struct profile *profile, const struct rule_ranges *never, struct buf *block, struct err *err);
+
+#endif
