@@ -38,7 +38,7 @@ static int take_table(const struct nlmsghdr *message, void *data)
 struct seen_chain {
 	const struct ruleset_chain *wanted;
 	uint32_t hook, priority, policy;
-	bool has_hook, is_filter;
+	bool has_hook, has_type;
 };
 
 static void take_hook(const struct nlattr *nest, struct seen_chain *seen)
@@ -70,7 +70,7 @@ static int take_chain(const struct nlmsghdr *message, void *data)
 				return -EBADMSG;
 			break;
 		case NFTA_CHAIN_TYPE:
-			seen->is_filter = nft_is_text(attr, "filter");
+			seen->has_type = nft_is_text(attr, seen->wanted->is_nat ? "nat" : "filter");
 			break;
 		}
 	}
@@ -124,14 +124,15 @@ static int count_rules(int nl_fd, const char *chain, uint32_t *rules, struct err
 	return r;
 }
 
-static bool is_as_wanted(const struct seen_chain *seen, uint32_t rules)
+static bool is_as_wanted(const struct seen_chain *seen, uint32_t rules, bool has_names)
 {
 	const struct ruleset_chain *wanted = seen->wanted;
-	bool has_rules = rules >= wanted->rules && rules <= wanted->rules + wanted->optional;
+	uint32_t least = wanted->rules + (has_names ? wanted->named : 0);
+	bool has_rules = rules >= least && rules <= least + wanted->optional;
 
 	if (wanted->hook == CHAIN_NOT_BASE)
 		return has_rules && !seen->has_hook;
-	return has_rules && seen->has_hook && seen->is_filter && seen->hook == (uint32_t)wanted->hook &&
+	return has_rules && seen->has_hook && seen->has_type && seen->hook == (uint32_t)wanted->hook &&
 	       seen->priority == (uint32_t)wanted->priority && seen->policy == wanted->policy;
 }
 
@@ -143,7 +144,8 @@ static int missing_is_fine(int r, struct err *problem, struct err *err)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, struct inspected_chain *chain, struct err *err)
+static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, bool has_names, struct inspected_chain *chain,
+			 struct err *err)
 {
 	char memory[256] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
@@ -162,7 +164,7 @@ static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, struct i
 	if (r)
 		return missing_is_fine(r, &problem, err);
 	chain->is_there = true;
-	chain->is_as_wanted = is_as_wanted(&seen, chain->rules);
+	chain->is_as_wanted = is_as_wanted(&seen, chain->rules, has_names);
 	return 0;
 }
 
@@ -218,6 +220,26 @@ static int inspect_table(int nl_fd, struct ruleset_inspection *inspection, struc
 	return missing_is_fine(nft_request(nl_fd, &builder, take_table, inspection, &problem), &problem, err);
 }
 
+/* One of the chains and sets that names need is enough to want all of them. */
+static int inspect_sets(int nl_fd, struct ruleset_inspection *inspection, struct err *err)
+{
+	for (size_t i = 0; i < ruleset_set_count && i < INSPECT_SETS_MAX; i++) {
+		struct inspected_set *set = &inspection->sets[inspection->set_count++];
+		int r = inspect_set(nl_fd, ruleset_sets[i].name, set, err);
+
+		if (r)
+			return r;
+		if (ruleset_sets[i].kind == SET_LEARNT)
+			inspection->has_names = inspection->has_names || set->is_there;
+		if (ruleset_sets[i].kind == SET_ALIVE)
+			inspection->is_alive = set->elements == 2;
+	}
+	for (size_t i = 0; i < inspection->set_count; i++)
+		inspection->is_whole = inspection->is_whole && (inspection->sets[i].is_there ||
+				       (ruleset_sets[i].kind == SET_LEARNT && !inspection->has_names));
+	return 0;
+}
+
 int ruleset_inspect(int nl_fd, struct ruleset_inspection *inspection, struct err *err)
 {
 	int r;
@@ -227,23 +249,15 @@ int ruleset_inspect(int nl_fd, struct ruleset_inspection *inspection, struct err
 	if (r || !inspection->has_table)
 		return r;
 	inspection->is_whole = !inspection->is_dormant;
-	for (size_t i = 0; i < ruleset_chain_count && i < INSPECT_CHAINS_MAX; i++) {
-		struct inspected_chain *chain = &inspection->chains[inspection->chain_count++];
+	r = inspect_sets(nl_fd, inspection, err);
+	for (size_t i = 0; !r && i < ruleset_chain_count && inspection->chain_count < INSPECT_CHAINS_MAX; i++) {
+		struct inspected_chain *chain = &inspection->chains[inspection->chain_count];
 
-		r = inspect_chain(nl_fd, &ruleset_chains[i], chain, err);
-		if (r)
-			return r;
+		r = inspect_chain(nl_fd, &ruleset_chains[i], inspection->has_names, chain, err);
+		if (r || (!chain->is_there && !ruleset_chain_is_wanted(&ruleset_chains[i], inspection->has_names)))
+			continue;
+		inspection->chain_count++;
 		inspection->is_whole = inspection->is_whole && chain->is_as_wanted;
 	}
-	for (size_t i = 0; i < ruleset_set_count && i < INSPECT_SETS_MAX; i++) {
-		struct inspected_set *set = &inspection->sets[inspection->set_count++];
-
-		r = inspect_set(nl_fd, ruleset_sets[i].name, set, err);
-		if (r)
-			return r;
-		inspection->is_whole = inspection->is_whole && set->is_there;
-		if (ruleset_sets[i].kind == SET_ALIVE)
-			inspection->is_alive = set->elements == 2;
-	}
-	return 0;
+	return r;
 }

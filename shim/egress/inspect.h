@@ -11,7 +11,7 @@
 
 #include "shim/base/err.h"
 
-#define INSPECT_CHAINS_MAX 20
+#define INSPECT_CHAINS_MAX 24
 #define INSPECT_SETS_MAX 20
 
 struct inspected_chain {
@@ -39,6 +39,7 @@ struct ruleset_inspection {
 	size_t chain_count;
 	struct inspected_set sets[INSPECT_SETS_MAX];
 	size_t set_count;
+	bool has_names;		/* with what names need */
 	bool is_whole;		/* table there and not dormant, every chain as wanted, every set there */
 	bool is_alive;		/* the dead man's switch has not lapsed, for both families */
 };

@@ -90,6 +90,24 @@ void nft_expr_header_exists(struct nft_builder *builder, uint8_t ipv6_header, ui
 	expr_end(builder, expr);
 }
 
+void nft_expr_immediate(struct nft_builder *builder, uint32_t reg, const void *bytes, uint32_t len)
+{
+	struct expr expr = expr_begin(builder, "immediate");
+
+	nft_put_be32(builder, NFTA_IMMEDIATE_DREG, reg);
+	put_value(builder, NFTA_IMMEDIATE_DATA, bytes, len);
+	expr_end(builder, expr);
+}
+
+void nft_expr_set_ct(struct nft_builder *builder, uint32_t key, uint32_t reg)
+{
+	struct expr expr = expr_begin(builder, "ct");
+
+	nft_put_be32(builder, NFTA_CT_KEY, key);
+	nft_put_be32(builder, NFTA_CT_SREG, reg);
+	expr_end(builder, expr);
+}
+
 void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, uint32_t len)
 {
 	static const uint8_t zero[16];
@@ -170,5 +188,13 @@ void nft_expr_reject(struct nft_builder *builder, uint32_t type, uint8_t icmp_co
 	nft_put_be32(builder, NFTA_REJECT_TYPE, type);
 	if (type != NFT_REJECT_TCP_RST)
 		nft_put_u8(builder, NFTA_REJECT_ICMP_CODE, icmp_code);
+	expr_end(builder, expr);
+}
+
+void nft_expr_redirect(struct nft_builder *builder, uint32_t port_reg)
+{
+	struct expr expr = expr_begin(builder, "redir");
+
+	nft_put_be32(builder, NFTA_REDIR_REG_PROTO_MIN, port_reg);
 	expr_end(builder, expr);
 }

@@ -25,6 +25,11 @@ struct nft_span {
 void nft_expr_payload(struct nft_builder *builder, struct nft_span span, uint32_t reg);
 void nft_expr_header_exists(struct nft_builder *builder, uint8_t ipv6_header, uint32_t reg);	/* 1 or 0, one byte */
 
+void nft_expr_immediate(struct nft_builder *builder, uint32_t reg, const void *bytes, uint32_t len);
+
+/* The connection's `key` (its mark) becomes what the register holds. */
+void nft_expr_set_ct(struct nft_builder *builder, uint32_t key, uint32_t reg);
+
 /* reg = reg & mask, `mask` as it lies in memory. */
 void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, uint32_t len);
 
@@ -46,5 +51,6 @@ void nft_expr_object(struct nft_builder *builder, uint32_t type, const char *nam
 /* Statements that end the rule. `code`: NF_ACCEPT, NF_DROP, or NFT_GOTO, NFT_JUMP with a chain. */
 void nft_expr_verdict(struct nft_builder *builder, int32_t code, const char *chain);
 void nft_expr_reject(struct nft_builder *builder, uint32_t type, uint8_t icmp_code);
+void nft_expr_redirect(struct nft_builder *builder, uint32_t port_reg);	/* to the port in the register, of this machine */
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the table is made of, shared by the files that install it and the one that inspects it. Private to shim/egress.
- * Names of hosts come later as further sets looked up in out4 and out6: no chain moves for that.
  */
 #ifndef QUOD_EGRESS_RULESET_PARTS_H
 #define QUOD_EGRESS_RULESET_PARTS_H
@@ -16,8 +15,10 @@ struct ruleset_chain {
 	int hook;		/* enum nf_inet_hooks, or CHAIN_NOT_BASE: then priority and policy mean nothing */
 	int32_t priority;
 	uint32_t policy;	/* NF_DROP, NF_ACCEPT */
-	uint32_t rules;		/* how many it holds, the optional one not counted */
+	uint32_t rules;		/* how many it holds, the optional one not counted; 0: only there when names are allowed */
 	uint32_t optional;	/* 1: one more when the ruleset has a rate */
+	uint32_t named;		/* so many more when names are allowed */
+	bool is_nat;
 };
 extern const struct ruleset_chain ruleset_chains[];
 extern const size_t ruleset_chain_count;
@@ -26,6 +27,7 @@ enum ruleset_set_kind {
 	SET_ADDRESSES,		/* intervals of addresses */
 	SET_TRIPLES,		/* address . protocol . port, each an interval */
 	SET_ALIVE,		/* nf_proto with a timeout: the dead man's switch */
+	SET_LEARNT,		/* address . protocol . port, one each, with a timeout: what names led to; only with names */
 };
 
 struct ruleset_set {
@@ -44,9 +46,9 @@ uint32_t ruleset_put_key(uint8_t family, const uint8_t address[16], uint8_t prot
 
 /* The parts of the batch, in this order. `flags` of NEWTABLE. */
 void ruleset_put_table(struct nft_builder *builder, uint32_t flags);
-void ruleset_put_sets(struct nft_builder *builder);
+void ruleset_put_sets(struct nft_builder *builder, bool has_names);
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset);
-void ruleset_put_chains(struct nft_builder *builder);
+void ruleset_put_chains(struct nft_builder *builder, bool has_names);
 void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *ruleset);
 
 /* What one set holds, disjoint; and its elements as messages. */
@@ -54,6 +56,12 @@ int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set 
 			struct err *err);
 void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges);
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
+
+bool ruleset_chain_is_wanted(const struct ruleset_chain *chain, bool has_names);
+
+/* A list of elements, and one of what was learnt in it; lifetime_ms 0 where none is to be said. */
+struct nft_nest ruleset_begin_elements(struct nft_builder *builder, const char *set, uint16_t message, uint16_t flags);
+void ruleset_put_opening(struct nft_builder *builder, const struct ruleset_opening *opening, uint32_t lifetime_ms);
 
 /* Bytes that the elements of `count` ranges take at most. */
 size_t ruleset_element_room(size_t count);

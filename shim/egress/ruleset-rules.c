@@ -4,20 +4,14 @@
  * any NAT, so by where it was meant to go; `last` sees where it truly goes. Must never accept what no rule names: the base
  * chains drop, and a match that can't be evaluated ends its rule, so no rule that refuses may stand alone on such a match.
  */
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip_icmp.h>
-
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_tables.h>
-
 #include "shim/base/cleanup.h"
-#include "shim/egress/nft-batch.h"
-#include "shim/egress/nft-expr.h"
+#include "shim/egress/rule-words.h"
+#include "shim/egress/ruleset-names.h"
 #include "shim/egress/ruleset-parts.h"
 
 #define PRIORITY_JUDGE (-150)
+#define PRIORITY_REDIRECT (-110)	/* before the engine's own NAT at -100 */
+#define PRIORITY_WALL 0
 #define PRIORITY_LAST 300
 
 /* Each refusal to the outside is a packet of the container's: a flood of knocks must not eat its budget. */
@@ -35,16 +29,19 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
-	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0 },
-	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0 },
+	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0, 2 },
+	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0, 2 },
 	{ "closed", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
-	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0 },
+	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 6 },
+	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 4 },
 	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
 	{ "forward", NF_INET_FORWARD, PRIORITY_JUDGE, NF_DROP, 1, 0 },
-	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0 },
+	{ "redirects", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT, 0, 0, 6, true },
+	{ "wall", NF_INET_LOCAL_OUT, PRIORITY_WALL, NF_ACCEPT, 0, 0, 1 },
+	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0, 3 },
 };
 const size_t ruleset_chain_count = ARRAY_SIZE(ruleset_chains);
 
@@ -70,140 +67,20 @@ static void put_chain(struct nft_builder *builder, const struct ruleset_chain *c
 	nft_put_be32(builder, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
 	nft_nest_end(builder, hook);
 	nft_put_be32(builder, NFTA_CHAIN_POLICY, chain->policy);
-	nft_put_text(builder, NFTA_CHAIN_TYPE, "filter");
+	nft_put_text(builder, NFTA_CHAIN_TYPE, chain->is_nat ? "nat" : "filter");
 }
 
-void ruleset_put_chains(struct nft_builder *builder)
+bool ruleset_chain_is_wanted(const struct ruleset_chain *chain, bool has_names)
+{
+	return has_names || chain->rules;
+}
+
+void ruleset_put_chains(struct nft_builder *builder, bool has_names)
 {
 	for (size_t i = 0; i < ruleset_chain_count; i++)
-		put_chain(builder, &ruleset_chains[i]);
+		if (ruleset_chain_is_wanted(&ruleset_chains[i], has_names))
+			put_chain(builder, &ruleset_chains[i]);
 }
-
-/* A rule is begun, gets its matches, and is ended by what it does. */
-struct rule {
-	struct nft_builder *builder;
-	struct nft_nest nest;
-};
-
-static struct rule rule_in(struct nft_builder *builder, const char *chain)
-{
-	return (struct rule){ builder, nft_rule_begin(builder, RULESET_TABLE, chain) };
-}
-
-static void then(struct rule rule, int32_t code, const char *chain)
-{
-	nft_expr_verdict(rule.builder, code, chain);
-	nft_rule_end(rule.builder, rule.nest);
-}
-
-static void then_goto(struct rule rule, const char *chain)
-{
-	then(rule, NFT_GOTO, chain);
-}
-
-static void then_count(struct rule rule, const char *counter, int32_t code)
-{
-	nft_expr_object(rule.builder, NFT_OBJECT_COUNTER, counter);
-	then(rule, code, NULL);
-}
-
-static void then_reject(struct rule rule, uint32_t type)
-{
-	nft_expr_reject(rule.builder, type, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
-	nft_rule_end(rule.builder, rule.nest);
-}
-
-static void when_byte(struct rule rule, uint32_t op, uint8_t value)
-{
-	nft_expr_compare(rule.builder, NFT_REG(0), op, &value, sizeof(value));
-}
-
-static void when_loopback(struct rule rule, uint32_t key)
-{
-	uint32_t index = 1;	/* the loopback's in every namespace; in host order, as the kernel keeps it */
-
-	nft_expr_meta(rule.builder, key, NFT_REG(0));
-	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, &index, sizeof(index));
-}
-
-static void when_family(struct rule rule, uint8_t nfproto)
-{
-	nft_expr_meta(rule.builder, NFT_META_NFPROTO, NFT_REG(0));
-	when_byte(rule, NFT_CMP_EQ, nfproto);
-}
-
-static void when_protocol(struct rule rule, uint8_t protocol)
-{
-	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(0));
-	when_byte(rule, NFT_CMP_EQ, protocol);
-}
-
-static void when_any_bit(struct rule rule, uint32_t ct_key, uint32_t bits)
-{
-	uint32_t zero = 0;
-
-	nft_expr_ct(rule.builder, ct_key, NFT_REG(0));
-	nft_expr_mask(rule.builder, NFT_REG(0), &bits, sizeof(bits));
-	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_NEQ, &zero, sizeof(zero));
-}
-
-static void when_state(struct rule rule, uint32_t bits)
-{
-	when_any_bit(rule, NFT_CT_STATE, bits);
-}
-
-static void when_network_byte(struct rule rule, uint32_t offset, uint8_t value)
-{
-	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_NETWORK_HEADER, offset, 1 }, NFT_REG(0));
-	when_byte(rule, NFT_CMP_EQ, value);
-}
-
-static void when_icmp_type(struct rule rule, uint32_t op, uint8_t type)
-{
-	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1 }, NFT_REG(0));
-	when_byte(rule, op, type);
-}
-
-static void when_alive(struct rule rule, bool is_inverted)
-{
-	nft_expr_meta(rule.builder, NFT_META_NFPROTO, NFT_REG(0));
-	nft_expr_lookup(rule.builder, NFT_REG(0), "alive", is_inverted);
-}
-
-/* One side of a family: where addresses lie in its header, and what its ICMP is called. */
-struct side {
-	uint8_t nfproto, icmp, echo_request;
-	struct nft_span source, destination;
-	uint32_t registers;		/* that an address takes */
-};
-
-static const struct side side4 = {
-	NFPROTO_IPV4, IPPROTO_ICMP, ICMP_ECHO,
-	{ NFT_PAYLOAD_NETWORK_HEADER, 12, 4 }, { NFT_PAYLOAD_NETWORK_HEADER, 16, 4 }, 1,
-};
-static const struct side side6 = {
-	NFPROTO_IPV6, IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST,
-	{ NFT_PAYLOAD_NETWORK_HEADER, 8, 16 }, { NFT_PAYLOAD_NETWORK_HEADER, 24, 16 }, 4,
-};
-
-static void when_in_addresses(struct rule rule, struct nft_span address, const char *set)
-{
-	nft_expr_payload(rule.builder, address, NFT_REG(0));
-	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
-}
-
-/* address . protocol . destination port; of ICMP, bytes 2 and 3 are read as one, and the sets hold all ports there. */
-static void when_in_triples(struct rule rule, const struct side *side, struct nft_span address, const char *set)
-{
-	nft_expr_payload(rule.builder, address, NFT_REG(0));
-	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(side->registers));
-	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2 },
-			 NFT_REG(side->registers + 1));
-	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
-}
-
-#define STATE_ESTABLISHED NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
-#define STATE_RELATED NF_CT_STATE_BIT(IP_CT_RELATED)
 
 /* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. */
 static void put_refuse(struct nft_builder *b)
@@ -366,7 +243,7 @@ static void only_echo(struct nft_builder *b, const char *chain, const struct sid
 	then_goto(rule, otherwise);
 }
 
-static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[5])
+static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[6])
 {
 	static const char *const verdicts[] = { "refuse", "refuse", "pass", "refuse", "pass" };
 	static const bool are_triples[] = { false, true, true, false, true };
@@ -380,10 +257,12 @@ static void judge(struct nft_builder *b, const char *chain, const struct side *s
 			when_in_addresses(rule, side->destination, sets[i]);
 		then_goto(rule, verdicts[i]);
 	}
+	if (sets[5])
+		names_put_learnt(b, chain, side, sets[5]);
 	then_goto(rule_in(b, chain), "refuse");
 }
 
-static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[5])
+static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[6])
 {
 	if (side == &side6)
 		jump_near(b, chain, "near_out");
@@ -447,13 +326,10 @@ static void put_in(struct nft_builder *b, const char *chain, const struct side *
 	then_goto(rule_in(b, chain), "closed");
 }
 
-static void put_base(struct nft_builder *b, const char *chain, uint32_t interface, const char *v4, const char *v6)
+static void put_families(struct nft_builder *b, const char *chain, const char *v4, const char *v6)
 {
 	struct rule rule = rule_in(b, chain);
 
-	when_loopback(rule, interface);
-	then(rule, NF_ACCEPT, NULL);
-	rule = rule_in(b, chain);
 	when_family(rule, NFPROTO_IPV4);
 	then_goto(rule, v4);
 	rule = rule_in(b, chain);
@@ -461,9 +337,35 @@ static void put_base(struct nft_builder *b, const char *chain, uint32_t interfac
 	then_goto(rule, v6);
 }
 
+static void put_output(struct nft_builder *b, bool has_names)
+{
+	struct rule rule;
+
+	if (has_names)
+		names_put_marks(b, "output");
+	rule = rule_in(b, "output");
+	when_loopback(rule, NFT_META_OIF);
+	if (has_names)
+		then_goto(rule, "local");
+	else
+		then(rule, NF_ACCEPT, NULL);
+	if (has_names)
+		names_put_queries(b, "output");
+	put_families(b, "output", "out4", "out6");
+}
+
+static void put_input(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "input");
+
+	when_loopback(rule, NFT_META_IIF);
+	then(rule, NF_ACCEPT, NULL);
+	put_families(b, "input", "in4", "in6");
+}
+
 /* In the output hook a redirected packet still shows the interface that it was routed to before; here it is the true one.
  * So: no loopback address leaves by a cable, and nothing leaves for another place than the one that was judged. */
-static void put_last(struct nft_builder *b)
+static void put_last(struct nft_builder *b, bool has_names)
 {
 	static const uint8_t loopback6[16] = { [15] = 1 };
 	const struct nft_span spans4[] = { side4.destination, side4.source };
@@ -485,17 +387,18 @@ static void put_last(struct nft_builder *b)
 		nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, loopback6, sizeof(loopback6));
 		then_count(rule, "denied", NF_DROP);
 	}
+	if (has_names)
+		names_put_last(b, "last");
 	rule = rule_in(b, "last");
-	nft_expr_ct(b, NFT_CT_DIRECTION, NFT_REG(0));
-	when_byte(rule, NFT_CMP_EQ, 0);
+	when_original(rule);
 	when_any_bit(rule, NFT_CT_STATUS, IPS_DST_NAT);
 	then_count(rule, "denied", NF_DROP);
 }
 
 void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 {
-	static const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4" };
-	static const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6" };
+	const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4", ruleset->has_names ? "learnt4" : NULL };
+	const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6", ruleset->has_names ? "learnt6" : NULL };
 
 	put_refuse(b);
 	put_lapsed(b);
@@ -506,8 +409,10 @@ void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 	put_closed(b);
 	put_in(b, "in4", &side4, "ingress4");
 	put_in(b, "in6", &side6, "ingress6");
-	put_base(b, "output", NFT_META_OIF, "out4", "out6");
-	put_base(b, "input", NFT_META_IIF, "in4", "in6");
+	put_output(b, ruleset->has_names);
+	put_input(b);
 	then_count(rule_in(b, "forward"), "denied", NF_DROP);
-	put_last(b);
+	if (ruleset->has_names)
+		names_put_chains(b);
+	put_last(b, ruleset->has_names);
 }

@@ -19,6 +19,9 @@
 #define ELEMENT_BYTES 72
 #define MESSAGE_BYTES 128
 
+/* What was learnt and has not aged yet; beyond it nothing more is learnt. */
+#define LEARNT_MAX 65535
+
 /* How nft(8) names types when it lists a set; the kernel doesn't read them. */
 enum { TYPE_NFPROTO = 2, TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_INET_PROTOCOL = 12, TYPE_INET_SERVICE = 13 };
 
@@ -32,6 +35,8 @@ const struct ruleset_set ruleset_sets[] = {
 	SET("allow4", SET_TRIPLES, 4, allow),		SET("allow6", SET_TRIPLES, 6, allow),
 	SET("ingress4", SET_TRIPLES, 4, ingress),	SET("ingress6", SET_TRIPLES, 6, ingress),
 	{ "alive", SET_ALIVE, 0, 0 },
+	{ "learnt4", SET_LEARNT, 4, 0 },
+	{ "learnt6", SET_LEARNT, 6, 0 },
 };
 const size_t ruleset_set_count = ARRAY_SIZE(ruleset_sets);
 
@@ -54,9 +59,9 @@ uint32_t ruleset_put_key(uint8_t family, const uint8_t address[16], uint8_t prot
 }
 
 /* The true length of each field; the key as a whole is longer by their padding. */
-static void put_fields(struct nft_builder *builder, uint8_t family)
+static void put_description(struct nft_builder *builder, const struct ruleset_set *set)
 {
-	const uint32_t lens[] = { address_len(family), 1, 2 };
+	const uint32_t lens[] = { address_len(set->family), 1, 2 };
 	struct nft_nest description = nft_nest_begin(builder, NFTA_SET_DESC);
 	struct nft_nest fields = nft_nest_begin(builder, NFTA_SET_DESC_CONCAT);
 
@@ -67,6 +72,8 @@ static void put_fields(struct nft_builder *builder, uint8_t family)
 		nft_nest_end(builder, field);
 	}
 	nft_nest_end(builder, fields);
+	if (set->kind == SET_LEARNT)
+		nft_put_be32(builder, NFTA_SET_DESC_SIZE, LEARNT_MAX);
 	nft_nest_end(builder, description);
 }
 
@@ -79,8 +86,8 @@ static void put_set(struct nft_builder *builder, const struct ruleset_set *set, 
 		flags = NFT_SET_TIMEOUT;
 		type = TYPE_NFPROTO;
 		len = 1;
-	} else if (set->kind == SET_TRIPLES) {
-		flags |= NFT_SET_CONCAT;
+	} else if (set->kind == SET_TRIPLES || set->kind == SET_LEARNT) {
+		flags = NFT_SET_CONCAT | (set->kind == SET_LEARNT ? NFT_SET_TIMEOUT : NFT_SET_INTERVAL);
 		type = address_type << 12 | TYPE_INET_PROTOCOL << 6 | TYPE_INET_SERVICE;
 		len += 8;
 	}
@@ -91,14 +98,15 @@ static void put_set(struct nft_builder *builder, const struct ruleset_set *set, 
 	nft_put_be32(builder, NFTA_SET_FLAGS, flags);
 	nft_put_be32(builder, NFTA_SET_KEY_TYPE, type);
 	nft_put_be32(builder, NFTA_SET_KEY_LEN, len);
-	if (set->kind == SET_TRIPLES)
-		put_fields(builder, set->family);
+	if (set->kind == SET_TRIPLES || set->kind == SET_LEARNT)
+		put_description(builder, set);
 }
 
-void ruleset_put_sets(struct nft_builder *builder)
+void ruleset_put_sets(struct nft_builder *builder, bool has_names)
 {
 	for (size_t i = 0; i < ruleset_set_count; i++)
-		put_set(builder, &ruleset_sets[i], (uint32_t)i + 1);
+		if (has_names || ruleset_sets[i].kind != SET_LEARNT)
+			put_set(builder, &ruleset_sets[i], (uint32_t)i + 1);
 }
 
 static struct nft_nest begin_object(struct nft_builder *builder, const char *name, uint32_t type)
@@ -184,7 +192,7 @@ static void put_triple(struct nft_builder *builder, const struct rule_range *ran
 	nft_nest_end(builder, element);
 }
 
-static struct nft_nest begin_elements(struct nft_builder *builder, const char *set, uint16_t message, uint16_t flags)
+struct nft_nest ruleset_begin_elements(struct nft_builder *builder, const char *set, uint16_t message, uint16_t flags)
 {
 	nft_batch_message(builder, message, flags);
 	nft_put_text(builder, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
@@ -192,10 +200,22 @@ static struct nft_nest begin_elements(struct nft_builder *builder, const char *s
 	return nft_nest_begin(builder, NFTA_SET_ELEM_LIST_ELEMENTS);
 }
 
+void ruleset_put_opening(struct nft_builder *builder, const struct ruleset_opening *opening, uint32_t lifetime_ms)
+{
+	struct nft_nest element = nft_nest_begin(builder, NFTA_LIST_ELEM);
+	uint8_t key[RULESET_KEY_MAX];
+	uint32_t len = ruleset_put_key(opening->family, opening->address, opening->protocol, opening->port, key);
+
+	put_value(builder, NFTA_SET_ELEM_KEY, key, len);
+	if (lifetime_ms)
+		nft_put_be64(builder, NFTA_SET_ELEM_TIMEOUT, lifetime_ms);
+	nft_nest_end(builder, element);
+}
+
 void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges)
 {
 	for (size_t at = 0; at < ranges->count;) {
-		struct nft_nest list = begin_elements(builder, set->name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+		struct nft_nest list = ruleset_begin_elements(builder, set->name, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
 		size_t end = ranges->count - at > ELEMENTS_PER_MESSAGE ? at + ELEMENTS_PER_MESSAGE : ranges->count;
 
 		for (; at < end; at++) {
@@ -211,7 +231,7 @@ void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set 
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms)
 {
 	static const uint8_t families[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
-	struct nft_nest list = begin_elements(builder, "alive", message, flags);
+	struct nft_nest list = ruleset_begin_elements(builder, "alive", message, flags);
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct nft_nest element = nft_nest_begin(builder, NFTA_LIST_ELEM);

@@ -85,7 +85,7 @@ static int contents_make(const struct ruleset *ruleset, struct contents *content
 {
 	int r = 0;
 
-	_Static_assert(SETS_MAX >= 13, "a set has no place");
+	_Static_assert(SETS_MAX >= 15, "a set has no place");
 	for (size_t i = 0; i < ruleset_set_count && !r; i++) {
 		r = ruleset_make_ranges(ruleset, &ruleset_sets[i], &contents->sets[i], err);
 		contents->total += contents->sets[i].count;
@@ -104,9 +104,9 @@ static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct c
 
 	nft_batch_begin(&builder);
 	ruleset_put_table(&builder, flags);
-	ruleset_put_sets(&builder);
+	ruleset_put_sets(&builder, ruleset->has_names);
 	ruleset_put_objects(&builder, ruleset);
-	ruleset_put_chains(&builder);
+	ruleset_put_chains(&builder, ruleset->has_names);
 	for (size_t i = 0; i < ruleset_set_count; i++)
 		ruleset_put_elements(&builder, &ruleset_sets[i], &contents->sets[i]);
 	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, ruleset->alive_ms);

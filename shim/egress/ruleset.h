@@ -38,7 +38,14 @@ struct ruleset {
 	uint64_t egress_spent;		/* of it, from the ledger: the kernel's quota starts there */
 	uint64_t rate;			/* bytes a second out, UINT64_MAX = unlimited */
 	uint32_t alive_ms;		/* dead man's switch: how long after the last renewal traffic still passes */
+	bool has_names;			/* names are allowed: DNS is turned to the warden, what it learns is let out */
 };
+
+/* The warden's own queries carry this mark, and it listens on these ports of 127.0.0.1 and ::1: for what was meant for
+ * 127.0.0.11, and for any other resolver. */
+#define RULESET_MARK 0x51u
+#define RULESET_PORT_EMBEDDED 1053
+#define RULESET_PORT_OTHERS 1055
 
 void rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range);
 void ruleset_release(struct ruleset *ruleset);
@@ -59,6 +66,25 @@ int ruleset_adopt(int nl_fd, struct err *err);
 
 /* Renews the dead man's switch for `alive_ms` from now. Allocates nothing. */
 int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);
+
+/* One place that a name leads to. */
+struct ruleset_opening {
+	uint8_t family;			/* 4 or 6 */
+	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP; IPPROTO_ICMP (both families) with port 0 */
+	uint16_t port;			/* host order */
+	uint8_t address[16];		/* network order, v4 in the first four, rest zero */
+};
+
+#define RULESET_LEARN_MAX 128
+
+struct ruleset_learning {
+	size_t count;			/* of openings: 1 to RULESET_LEARN_MAX */
+	uint32_t lifetime_ms;		/* from now */
+};
+
+/* Lets out what names lead to: new connections for the lifetime, which begins anew for what is open already. Either all of
+ * it is in force when this returns 0, or nothing was changed. Allocates nothing. */
+int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err);
 
 struct ruleset_counters {
 	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;

@@ -6,6 +6,7 @@
  *                           icmp, any), bytes=, spent=, rate=, alive= (ms), many=N (N more allowed networks), nested=N (N
  *                           allowed networks one within the other, the smaller the more ports). Prints "owned" or "free". With hold=1 the socket stays
  *                           open until the standard input ends; renew=MS renews the switch meanwhile.
+ *                           names=1, learn="PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms).
  *   adopt, renew MS, counters, inspect, enter PID
  */
 #include <arpa/inet.h>
@@ -54,6 +55,17 @@ static int parse_range(const char *text, struct rule_range *range)
 	return 0;
 }
 
+static int parse_opening(const char *text, struct ruleset_opening *opening)
+{
+	struct rule_range range;
+
+	if (parse_range(text, &range))
+		return -1;
+	*opening = (struct ruleset_opening){ range.family, range.protocol, range.protocol == IPPROTO_ICMP ? 0 : range.port_first, { 0 } };
+	memcpy(opening->address, range.first, sizeof(opening->address));
+	return 0;
+}
+
 static void add_many(struct rule_ranges *ranges, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -84,6 +96,8 @@ struct options {
 	struct ruleset ruleset;
 	bool hold;
 	int renew_ms;
+	struct ruleset_opening openings[8];
+	struct ruleset_learning learning;
 };
 
 static int parse_option(const char *argument, struct options *options)
@@ -119,6 +133,12 @@ static int parse_option(const char *argument, struct options *options)
 		add_many(&options->ruleset.allow, (uint32_t)atoi(value + 1));
 	else if (!strncmp(argument, "nested=", 7))
 		add_nested(&options->ruleset.allow, (uint32_t)atoi(value + 1));
+	else if (!strncmp(argument, "names=", 6))
+		options->ruleset.has_names = true;
+	else if (!strncmp(argument, "learn=", 6))
+		return parse_opening(value + 1, &options->openings[options->learning.count++]);
+	else if (!strncmp(argument, "lifetime=", 9))
+		options->learning.lifetime_ms = (uint32_t)atoi(value + 1);
 	else if (!strncmp(argument, "hold=", 5))
 		options->hold = true;
 	else if (!strncmp(argument, "renew=", 6))
@@ -151,6 +171,8 @@ static int install(const struct options *options, struct err *err)
 
 	if (nl_fd < 0 || ruleset_install(nl_fd, &options->ruleset, &owned, err))
 		return fail(err);
+	if (options->learning.count && ruleset_learn(nl_fd, options->openings, &options->learning, err))
+		return fail(err);
 	puts(owned ? "owned" : "free");
 	fflush(stdout);
 	return options->hold || options->renew_ms ? hold(nl_fd, options, err) : 0;
@@ -158,7 +180,8 @@ static int install(const struct options *options, struct err *err)
 
 static int install_main(int count, char **arguments, struct err *err)
 {
-	struct options options = { .ruleset = { .egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = 60000 } };
+	struct options options = { .ruleset = { .egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = 60000 },
+				   .learning = { .lifetime_ms = 60000 } };
 	int r = 0;
 
 	for (int i = 0; i < count && !r; i++) {

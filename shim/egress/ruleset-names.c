@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the table holds more when a profile allows names: DNS is turned to the warden's ports on the loopback, whatever
+ * resolver it was meant for, and what the warden learnt is let out. The warden's own queries are told by their mark, which
+ * nobody in the container can set (no CAP_NET_RAW, no CAP_NET_ADMIN). Must never let a query out that was not turned round:
+ * `last` sees the true way out.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "shim/base/cleanup.h"
+#include "shim/egress/ruleset-names.h"
+#include "shim/egress/ruleset-parts.h"
+
+static const uint8_t both[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+static void when_mark(struct rule rule, uint32_t op)
+{
+	const uint32_t mark = RULESET_MARK;	/* in host order, as the kernel keeps it */
+
+	nft_expr_meta(rule.builder, NFT_META_MARK, NFT_REG(0));
+	nft_expr_compare(rule.builder, NFT_REG(0), op, &mark, sizeof(mark));
+}
+
+/* 127.0.0.11: the resolver that Docker puts into the namespace, on a port that changes. */
+static void when_embedded(struct rule rule)
+{
+	static const uint8_t address[] = { 127, 0, 0, 11 };
+
+	when_family(rule, NFPROTO_IPV4);
+	nft_expr_payload(rule.builder, side4.destination, NFT_REG(0));
+	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, address, sizeof(address));
+}
+
+/* A connection that the warden began carries the warden's packets alone. NAT judges only the first packet of a connection:
+ * without this the container could take over the ports of one that has just ended, and its packets would not be turned. */
+void names_put_marks(struct nft_builder *b, const char *chain)
+{
+	const uint32_t mark = RULESET_MARK;
+	struct rule rule = rule_in(b, chain);
+
+	when_mark(rule, NFT_CMP_EQ);
+	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
+	nft_expr_immediate(b, NFT_REG(0), &mark, sizeof(mark));
+	nft_expr_set_ct(b, NFT_CT_MARK, NFT_REG(0));
+	nft_rule_end(b, rule.nest);
+	rule = rule_in(b, chain);
+	nft_expr_ct(b, NFT_CT_MARK, NFT_REG(0));
+	nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, &mark, sizeof(mark));
+	when_original(rule);
+	when_mark(rule, NFT_CMP_NEQ);
+	then_goto(rule, "refuse");
+}
+
+/* Not judged by where they go: they don't get there. */
+void names_put_queries(struct nft_builder *b, const char *chain)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		struct rule rule = rule_in(b, chain);
+
+		when_port(rule, both[i], 53);
+		then(rule, NF_ACCEPT, NULL);
+	}
+}
+
+/* An echo request is learnt with port 0: of ICMP the bytes that are read as a port are the checksum. */
+void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *set)
+{
+	static const uint8_t none[] = { 0, 0 };
+	struct rule rule = rule_in(b, chain);
+
+	when_in_triples(rule, side, side->destination, set);
+	then_goto(rule, "pass");
+	rule = rule_in(b, chain);
+	when_protocol(rule, side->icmp);
+	nft_expr_payload(b, side->destination, NFT_REG(0));
+	nft_expr_meta(b, NFT_META_L4PROTO, NFT_REG(side->registers));
+	nft_expr_immediate(b, NFT_REG(side->registers + 1), none, sizeof(none));
+	nft_expr_lookup(b, NFT_REG(0), set, false);
+	then_goto(rule, "pass");
+}
+
+/* A query that was turned round still shows where it was meant to go; so who names the warden's ports speaks to it directly. */
+static void put_local(struct nft_builder *b)
+{
+	static const uint16_t ports[] = { RULESET_PORT_EMBEDDED, RULESET_PORT_OTHERS };
+	struct rule rule = rule_in(b, "local");
+
+	when_embedded(rule);
+	then(rule, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(both); k++) {
+			rule = rule_in(b, "local");
+			when_port(rule, both[k], ports[i]);
+			when_original(rule);
+			then_goto(rule, "refuse");
+		}
+	then(rule_in(b, "local"), NF_ACCEPT, NULL);
+}
+
+static void then_redirect(struct rule rule, uint16_t port)
+{
+	const uint8_t bytes[] = { (uint8_t)(port >> 8), (uint8_t)port };
+
+	nft_expr_immediate(rule.builder, NFT_REG(0), bytes, sizeof(bytes));
+	nft_expr_redirect(rule.builder, NFT_REG(0));
+	nft_rule_end(rule.builder, rule.nest);
+}
+
+/* A resolver of the container's own on its loopback stays one: what it asks is turned round in its turn. */
+static void put_redirects(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "redirects");
+
+	when_mark(rule, NFT_CMP_EQ);
+	then(rule, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		rule = rule_in(b, "redirects");
+		when_embedded(rule);
+		when_protocol(rule, both[i]);
+		then_redirect(rule, RULESET_PORT_EMBEDDED);
+	}
+	rule = rule_in(b, "redirects");
+	when_loopback(rule, NFT_META_OIF);
+	then(rule, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		rule = rule_in(b, "redirects");
+		when_port(rule, both[i], 53);
+		then_redirect(rule, RULESET_PORT_OTHERS);
+	}
+}
+
+void names_put_chains(struct nft_builder *b)
+{
+	struct rule rule;
+
+	put_local(b);
+	put_redirects(b);
+	rule = rule_in(b, "wall");
+	when_embedded(rule);
+	when_mark(rule, NFT_CMP_NEQ);
+	then_goto(rule, "refuse");
+}
+
+/* The warden's own go to a resolver on the link, which it is told of before it can be spoken to. */
+void names_put_last(struct nft_builder *b, const char *chain)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_port(rule, IPPROTO_UDP, 53);
+	when_mark(rule, NFT_CMP_EQ);
+	then(rule, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		rule = rule_in(b, chain);
+		when_port(rule, both[i], 53);
+		then_count(rule, "denied", NF_DROP);
+	}
+}
+
+static void put_family(struct nft_builder *b, uint16_t message, uint8_t family, const struct ruleset_opening *openings,
+		       const struct ruleset_learning *learning)
+{
+	struct nft_nest list;
+	size_t count = 0;
+
+	for (size_t i = 0; i < learning->count; i++)
+		count += openings[i].family == family;
+	if (!count)
+		return;
+	list = ruleset_begin_elements(b, family == 4 ? "learnt4" : "learnt6", message,
+				      message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+	for (size_t i = 0; i < learning->count; i++)
+		if (openings[i].family == family)
+			ruleset_put_opening(b, &openings[i], message == NFT_MSG_NEWSETELEM ? learning->lifetime_ms : 0);
+	nft_nest_end(b, list);
+}
+
+static bool is_sound(const struct ruleset_opening *opening)
+{
+	static const uint8_t zero[12];
+
+	if (opening->family != 4 && opening->family != 6)
+		return false;
+	if (opening->family == 4 && memcmp(opening->address + 4, zero, sizeof(zero)))
+		return false;
+	if (opening->protocol == IPPROTO_ICMP)
+		return !opening->port;
+	return (opening->protocol == IPPROTO_TCP || opening->protocol == IPPROTO_UDP) && opening->port;
+}
+
+/* Deleted and added for the same reason as `alive` (ruleset_renew_alive). */
+int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err)
+{
+	static const uint16_t steps[] = { NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM };
+	char memory[RULESET_LEARN_MAX * 3 * 52 + 2048] __attribute__((aligned(8)));
+	struct nft_builder builder = NFT_BUILDER(memory);
+
+	if (!learning->count || learning->count > RULESET_LEARN_MAX || !learning->lifetime_ms)
+		return err_set(err, EINVAL, "nf_tables: %zu addresses for %u ms can't be learnt", learning->count,
+			       learning->lifetime_ms);
+	for (size_t i = 0; i < learning->count; i++)
+		if (!is_sound(&openings[i]))
+			return err_set(err, EINVAL, "nf_tables: opening %zu is none", i);
+	nft_batch_begin(&builder);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		put_family(&builder, steps[i], 4, openings, learning);
+		put_family(&builder, steps[i], 6, openings, learning);
+	}
+	return nft_batch_commit(nl_fd, &builder, NULL, err);
+}
