@@ -54,7 +54,7 @@ nothing() {
 
 @test "layers: the warden includes base, state, egress and the name matcher, and parses no JSON" {
 	nothing "$(includes_outside shim/warden \
-		'shim/warden/.*|shim/base/.*|shim/state/(audit|ledger|sha256)\.h|shim/egress/.*|shim/policy/(names|address)\.h')"
+		'shim/warden/.*|shim/base/.*|shim/state/(audit|ledger|sha256)\.h|shim/egress/.*|shim/policy/(names|name-rules|address)\.h')"
 }
 
 @test "layers: the proof includes what it looks at and nothing that starts or writes" {
