@@ -20,13 +20,19 @@
 #include "shim/clones.h"
 #include "shim/egress/netns.h"
 #include "shim/placeholders.h"
+#include "shim/policy/name-rules.h"
 #include "shim/policy/profile.h"
+#include "shim/resolvers.h"
 #include "shim/ruleset-json.h"
+#include "shim/sealed.h"
 #include "shim/state/audit.h"
 #include "shim/state/ledger.h"
 #include "shim/state/record.h"
 #include "shim/state/spaces.h"
 #include "shim/warden/start.h"
+
+/* What a name led to may be connected to for so long; the warden lets no answer live half as long. */
+#define LEARN_MS 600000u
 
 struct hook {
 	const char *state_dir;
@@ -35,7 +41,7 @@ struct hook {
 	struct oci_state state;
 	struct record record;
 	struct profile *profile;
-	int netns_fd, nl_fd;
+	int netns_fd, nl_fd, names_fd;
 	bool owned;
 	struct audit_settings audit;	/* borrowed from the record */
 };
@@ -45,8 +51,8 @@ static void hook_release(struct hook *hook)
 	profile_free(hook->profile);
 	record_release(&hook->record);
 	oci_state_release(&hook->state);
-	for (size_t i = 0; i < 3; i++) {
-		int fd = i == 0 ? hook->state_fd : i == 1 ? hook->netns_fd : hook->nl_fd;
+	for (size_t i = 0; i < 4; i++) {
+		int fd = (const int[]){ hook->state_fd, hook->netns_fd, hook->nl_fd, hook->names_fd }[i];
 
 		if (fd >= 0)
 			close(fd);
@@ -96,6 +102,18 @@ static int write_spaces(struct hook *hook, struct err *err)
 	return r ? r : spaces_write(hook->state_fd, &spaces, err);
 }
 
+/* The names for the warden, in a file that nobody can change. */
+static int make_names(struct hook *hook, const struct ruleset *ruleset, struct err *err)
+{
+	cleanup_buf struct buf block = BUF_INIT;
+	int r = name_rules_make(hook->profile, &ruleset->never, &block, err);
+
+	if (r)
+		return r;
+	hook->names_fd = sealed_make("quod-names", block.data, block.len, STDERR_FILENO + 1, err);
+	return hook->names_fd < 0 ? hook->names_fd : 0;
+}
+
 /* The container's own namespace gets the table; one that it joins must have it already. */
 static int install_rules(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
@@ -120,6 +138,8 @@ static int install_rules(struct hook *hook, const struct ledger *ledger, struct 
 	ruleset.egress_spent = ledger->egress_bytes;
 	if (!r)
 		r = ruleset_install(hook->nl_fd, &ruleset, &hook->owned, err);
+	if (!r && ruleset.has_names)
+		r = make_names(hook, &ruleset, err);
 	ruleset_release(&ruleset);
 	return r ? err_wrap(err, "egress rules") : 0;
 }
@@ -154,6 +174,16 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.audit_keep = hook->audit.keep_files,
 		.audit_syslog = hook->audit.anchor_syslog,
 	};
+	if (hook->names_fd >= 0) {
+		const char *resolv_conf = json_string(json_get(hook->record.plan, "resolv_conf"));
+
+		settings->has_names = true;
+		settings->record_refusals = (profile->audit_record & AUDIT_REFUSALS) != 0;
+		settings->record_dns = (profile->audit_record & AUDIT_DNS) != 0;
+		settings->learn_ms = LEARN_MS;
+		settings->only_services_embedded = profile->egress.dns_upstream.count != 0;
+		resolvers_find(profile, resolv_conf ? resolv_conf : "", settings);
+	}
 	snprintf(settings->key, sizeof(settings->key), "%s", hook->record.key);
 	if (json_bool(json_get(hook->record.root, "is_run"), false))
 		snprintf(settings->remove_dir, sizeof(settings->remove_dir), "%s", hook->state_dir);
@@ -170,12 +200,14 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 static int start_helpers(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
 	struct warden_settings settings;
+	struct helper_fds fds;
 	pid_t guardian_pid = 0;
 	int r;
 
 	fill_settings(hook, ledger, &settings);
-	r = helpers_start(QUOD_LIBEXECDIR "/quod-warden", &settings, hook->state_fd,
-			  settings.has_table ? hook->nl_fd : -1, settings.has_table ? hook->netns_fd : -1, &guardian_pid, err);
+	fds = (struct helper_fds){ hook->state_fd, settings.has_table ? hook->nl_fd : -1,
+				   settings.has_table ? hook->netns_fd : -1, hook->names_fd };
+	r = helpers_start(QUOD_LIBEXECDIR "/quod-warden", &settings, &fds, &guardian_pid, err);
 	return r ? err_wrap(err, "helpers") : 0;
 }
 
@@ -245,7 +277,7 @@ static int clean_up(const char *state_dir)
 int main(int argc, char **argv)
 {
 	static const struct rlimit no_core = { 0, 0 };
-	struct hook hook = { .state_fd = -1, .netns_fd = -1, .nl_fd = -1 };
+	struct hook hook = { .state_fd = -1, .netns_fd = -1, .nl_fd = -1, .names_fd = -1 };
 	struct err err = ERR_INIT, ignored = ERR_INIT;
 	cleanup_buf struct buf text = BUF_INIT;
 	int r;

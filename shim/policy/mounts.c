@@ -10,6 +10,7 @@
 #include "shim/base/cleanup.h"
 #include "shim/policy/engine-files.h"
 #include "shim/policy/mount-options.h"
+#include "shim/policy/name-rules.h"
 #include "shim/policy/paths.h"
 #include "shim/policy/protect.h"
 #include "shim/policy/rootfs.h"
@@ -136,6 +137,12 @@ static enum answer judge_bind(struct judged *judged, struct plan *plan)
 	judged->reason = "mounts.host";
 	switch (engine_file_kind(judged->input, fact)) {
 	case ENGINE_FILE_ETC:
+		/* what the container writes there would say after a restart where its allowed names lead */
+		if (!strcmp(fact->destination, "/etc/resolv.conf") && profile_has_names(judged->input->profile)) {
+			judged->reason = "egress.allow";
+			judged->bounds.readonly = true;
+		}
+		return ANSWER_KEEP;
 	case ENGINE_FILE_SHM:
 		return ANSWER_KEEP;
 	case ENGINE_FILE_INIT:

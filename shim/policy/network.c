@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The network: the profile's entries become the ranges that the kernel's table holds. What is not said here is dropped.
- * Entries that name hosts are no business of this file: they need the warden.
+ * Entries that name hosts become the warden's rules (name-rules-make.c).
  */
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/policy/engine-files.h"
+#include "shim/policy/name-rules.h"
 #include "shim/policy/plan.h"
 #include "shim/policy/ranges.h"
 
@@ -245,6 +247,21 @@ static void refuse_network_capabilities(const struct plan_input *input, struct p
 				    refused[i].name);
 }
 
+/* Only the engine's own file is believed, and only because the container can't write to it (mounts.c): who chooses the
+ * resolver chooses where an allowed name leads. */
+static void find_resolv_conf(const struct plan_input *input, struct plan *plan)
+{
+	for (size_t i = 0; i < input->facts->mount_count; i++) {
+		const struct fact_mount *fact = &input->facts->mounts[i];
+
+		if (fact->destination && !strcmp(fact->destination, "/etc/resolv.conf") &&
+		    engine_file_kind(input, fact) == ENGINE_FILE_ETC) {
+			free(plan->resolv_conf);
+			plan->resolv_conf = alloc_copy(fact->resolved);
+		}
+	}
+}
+
 void plan_network(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
@@ -258,4 +275,7 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 	ruleset->egress_bytes = profile->budgets.egress;
 	ruleset->rate = profile->egress.rate;
 	ruleset->alive_ms = ALIVE_MS;
+	ruleset->has_names = profile_has_names(profile);
+	if (ruleset->has_names)
+		find_resolv_conf(input, plan);
 }

@@ -85,6 +85,7 @@ void plan_release(struct plan *plan)
 	strings_free(&plan->notes);
 	strings_free(&plan->volumes);
 	ruleset_release(&plan->ruleset);
+	free(plan->resolv_conf);
 }
 
 /* A document that means two things is judged no further: what a planner would say of it could be wrong. */

@@ -131,6 +131,7 @@ struct plan {
 	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
 	bool joins_network;		/* it joins one that another container under quod made */
 	struct ruleset ruleset;
+	char *resolv_conf;		/* the engine's own file at /etc/resolv.conf, on the host; NULL */
 };
 
 /* What every planner gets. (mount_is_workspace: a writable directory of the host's that mounts.allow lets in.) */

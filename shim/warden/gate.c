@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate: see gate.h. After it has locked itself down it allocates nothing, opens nothing, and must never understand more
- * than one message.
+ * than two messages, one of each side.
  */
 #include "shim/warden/gate.h"
 
@@ -20,6 +20,7 @@
 struct gate {
 	const struct gate_settings *settings;
 	int watch_fd;		/* -1 when there is nothing to watch, or no longer */
+	int learn_fd;		/* the same of the warden */
 	bool must_tell;		/* GATE_CHANGED is still to be sent */
 };
 
@@ -44,7 +45,7 @@ static int by_number(const void *left, const void *right)
 /* Whatever the guardian had open is not the gate's. */
 static int close_others(const struct gate_settings *settings)
 {
-	int kept[] = { STDERR_FILENO, settings->nl_fd, settings->watch_fd, settings->channel_fd };
+	int kept[] = { STDERR_FILENO, settings->nl_fd, settings->watch_fd, settings->channel_fd, settings->learn_fd };
 	unsigned from;
 
 	qsort(kept, ARRAY_SIZE(kept), sizeof(kept[0]), by_number);
@@ -153,6 +154,27 @@ static int hear(const struct gate *gate)
 	return beat(gate);
 }
 
+/* A warden that is gone, or says what no warden says, is not heard again. */
+static void learn(struct gate *gate)
+{
+	struct gate_learn message;
+	struct gate_learnt answer;
+	struct err err = ERR_INIT;
+	ssize_t got = recv(gate->learn_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (got != (ssize_t)sizeof(message) || message.lifetime_ms > GATE_LEARN_MOST_MS) {
+		gate->learn_fd = -1;
+		return;
+	}
+	answer.number = message.number;
+	answer.error = -ruleset_learn(gate->settings->nl_fd, message.openings,
+				      &(struct ruleset_learning){ message.count, message.lifetime_ms }, &err);
+	if (send(gate->learn_fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(answer))
+		gate->learn_fd = -1;
+}
+
 /* What can't be watched any more may have been changed. */
 static void look(struct gate *gate)
 {
@@ -173,6 +195,7 @@ static int serve(struct gate *gate)
 		struct pollfd ends[] = {
 			{ .fd = gate->settings->channel_fd, .events = gate->must_tell ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = gate->watch_fd, .events = POLLIN },
+			{ .fd = gate->learn_fd, .events = POLLIN },
 		};
 		bool said = false;
 		int r;
@@ -188,6 +211,8 @@ static int serve(struct gate *gate)
 			return 0;
 		if (said)
 			gate->must_tell = false;
+		if (ends[2].revents)
+			learn(gate);
 		r = ends[0].revents & ~POLLOUT ? hear(gate) : 1;
 		if (r <= 0)
 			return r ? 1 : 0;
@@ -201,13 +226,14 @@ static bool are_usable(const struct gate_settings *settings)
 
 	return settings->channel_fd > STDERR_FILENO && settings->nl_fd > STDERR_FILENO && settings->alive_ms &&
 	       (settings->watch_fd > STDERR_FILENO || (settings->watch_fd == -1 && settings->owned)) &&
+	       (settings->learn_fd > STDERR_FILENO || settings->learn_fd == -1) &&
 	       gate_port_id(settings->nl_fd, &port_id, &err) == 0 && port_id == settings->nl_port_id;
 }
 
 int gate_main(const struct gate_settings *settings)
 {
 	/* Of an owned table there is nothing to be seen but that others' news were too many. */
-	struct gate gate = { settings, settings->owned ? -1 : settings->watch_fd, false };
+	struct gate gate = { settings, settings->owned ? -1 : settings->watch_fd, settings->learn_fd, false };
 
 	if (!are_usable(settings) || lock_down(settings))
 		return 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate: the one process that holds CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
- * socket that owns the table. It understands one message, "beat": renew the dead man's switch and say what has been counted.
- * It reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
+ * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch and say what
+ * has been counted; and one of the warden's, "learn": let these addresses out for so long. Into which set and table is never
+ * theirs to say, and what is denied or never reachable stays so. It reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
 #ifndef QUOD_WARDEN_GATE_H
 #define QUOD_WARDEN_GATE_H
@@ -17,6 +18,7 @@ struct gate_settings {
 	int watch_fd;		/* of the same namespace, after ruleset_watch; where the table is owned it isn't needed
 				   and may be -1 */
 	int channel_fd;		/* SOCK_SEQPACKET to the guardian; at its end the gate ends */
+	int learn_fd;		/* SOCK_SEQPACKET to the warden, or -1; at its end the gate goes on without */
 	uint32_t alive_ms;	/* what each beat renews the switch for */
 	bool owned;		/* the table is owned by nl_fd: nobody else can change it */
 	uint32_t nl_port_id;	/* of nl_fd: its own changes are no news (gate_port_id) */
@@ -39,11 +41,26 @@ struct gate_message {
 	struct ruleset_counters counters;	/* zero with an error */
 };
 
+/* The warden's, always whole; answered by one gate_learnt of the same number, when the kernel has said its word. */
+struct gate_learn {
+	uint32_t number;
+	uint32_t count;		/* of openings, 1 to RULESET_LEARN_MAX */
+	uint32_t lifetime_ms;	/* 1 to GATE_LEARN_MOST_MS */
+	struct ruleset_opening openings[RULESET_LEARN_MAX];
+};
+
+#define GATE_LEARN_MOST_MS 3600000u
+
+struct gate_learnt {
+	uint32_t number;
+	int32_t error;		/* 0, or the positive errno with which nothing was learnt */
+};
+
 /* The netlink port of a socket of nft_open; negative errno. */
 int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err);
 
 /*
- * Runs the gate in the calling process, a child forked for it, which then does `_exit(gate_main(...))`: keeps the three
+ * Runs the gate in the calling process, a child forked for it, which then does `_exit(gate_main(...))`: keeps the four
  * descriptors and 0, 1, 2, closes all others, drops every capability but CAP_NET_ADMIN, and puts itself under a system call
  * filter of receive, send, poll and exit. Returns 0 when the channel has ended, 1 when the gate could not start or met a
  * message that it doesn't know. Before the fork the guardian needs CAP_NET_ADMIN and CAP_SETPCAP.

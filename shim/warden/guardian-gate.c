@@ -4,12 +4,6 @@
  * that keeps the network open, hears what was counted. Nothing opens by a loss: the table stays, and when no gate comes back
  * its dead man's switch lapses, and the container is without network until it ends.
  */
-/*
- * The guardian's side of the gate: starts it, sends the beat that keeps the network open, hears what was counted. A gate
- * that is lost stays lost: under its own lockdown the guardian can't start another. Nothing opens by that: the table stays,
- * its dead man's switch lapses, and the container is without network until it ends. A gate that could be put back would be
- * handed over from outside and would take the place of channel_fd.
- */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -35,6 +29,7 @@ static int become_nursery(const struct guardian *guardian, int channel_fd, pid_t
 		.gate = { .nl_fd = WARDEN_FD_NETLINK,
 			  .watch_fd = -1,
 			  .channel_fd = channel_fd,
+			  .learn_fd = guardian->learn_fds[0],
 			  .alive_ms = guardian->settings->alive_ms,
 			  .owned = guardian->settings->table_is_owned },
 		.guardian_pid = guardian_pid,
@@ -61,6 +56,8 @@ int guardian_start_gate(struct guardian *guardian, struct err *err)
 	pid_t guardian_pid = getpid();
 	int ends[2];
 
+	if (guardian->settings->has_names && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, guardian->learn_fds) < 0)
+		return err_set_errno(err, errno, "gate: the warden's channel");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set_errno(err, errno, "gate: channel");
 	guardian->nursery_pid = fork();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guardian's life: open everything, start the gate, take the leash, lock down, say "ready", and then one loop.
+ * The guardian's life: open everything, start the gate and the warden, take the leash, lock down, say "ready", and then one loop.
  *
  * It stays uid 0, so that no unprivileged user can signal or trace it and it can still append to root's audit trail and
  * ledger, but with CAP_KILL alone in every set, and with these directories as all that its root holds. With guard "kill" it
@@ -58,6 +58,8 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.mounts_fd = -1,
 		.own_fds_fd = -1,
 		.protect_ms = UINT64_MAX,
+		.learn_fds = { -1, -1 },
+		.warden_fd = -1,
 		.title = title,
 		.cgroup = { -1, -1, -1, false, -1, false, -1, -1 },
 		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
@@ -216,9 +218,12 @@ static int prepare(struct guardian *guardian, struct err *err)
 		r = open_container(guardian, err);
 	if (!r && settings->has_table)
 		r = guardian_start_gate(guardian, err);
+	if (!r && settings->has_names)
+		r = guardian_start_warden(guardian, err);
 	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
 	close(WARDEN_FD_NETLINK);
 	close(WARDEN_FD_NETNS);
+	close(WARDEN_FD_NAMES);
 	cgroup_open_own(&guardian->own);
 	if (!r)
 		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);
@@ -226,6 +231,8 @@ static int prepare(struct guardian *guardian, struct err *err)
 		r = guardian_hold_protected(guardian, WARDEN_FD_STATE, err);
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
+	if (!r && settings->has_names)
+		r = guardian_wait_warden(guardian, err);
 	if (!r)
 		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
 	close(WARDEN_FD_STATE);
@@ -346,6 +353,7 @@ static void run(struct guardian *guardian)
 			{ .fd = guardian->channel_fd, .events = POLLIN },
 			{ .fd = guardian->is_first_gone ? -1 : guardian->pid_fd, .events = POLLIN },
 			{ .fd = guardian->mounts_fd, .events = POLLPRI },
+			{ .fd = guardian->warden_fd, .events = POLLIN },
 		};
 
 		arm(guardian, guardian_next_ms(guardian, now_ms));
@@ -355,6 +363,7 @@ static void run(struct guardian *guardian)
 		if (ends[0].revents) {
 			drain(guardian->signal_fd);
 			guardian_reap_nursery(guardian);
+			guardian_reap_warden(guardian);
 		}
 		if (ends[1].revents)
 			drain(guardian->timer_fd);
@@ -363,6 +372,8 @@ static void run(struct guardian *guardian)
 		guardian_check_protected(guardian, ends[4].revents != 0, now_ms);
 		if (ends[2].revents && guardian->channel_fd >= 0)
 			guardian_hear_gate(guardian, now_ms);
+		if (ends[5].revents && guardian->warden_fd >= 0)
+			guardian_hear_warden(guardian);
 		keep_time(guardian, now_ms);
 	}
 }

@@ -42,6 +42,9 @@ struct guardian {
 	int channel_fd;			/* to the gate; -1 when there is none (any more) */
 	pid_t nursery_pid;		/* 0 when it has been reaped: no gate can be started any more */
 	pid_t gate_pid;			/* the nursery's child; 0 while there is none */
+	int learn_fds[2];		/* gate's and warden's end of their own channel; -1 once they are theirs */
+	int warden_fd;			/* from the warden; -1 when there is none (any more) */
+	pid_t warden_pid;		/* 0 when it has been reaped */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	char *title;			/* argv[0], for ps */
@@ -104,6 +107,12 @@ void guardian_let_protected_go(struct guardian *guardian);
 /* guardian-told.c: what the container reads of its budgets */
 int guardian_open_told(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_tell(const struct guardian *guardian);
+
+/* guardian-warden.c: starting it, its words */
+int guardian_start_warden(struct guardian *guardian, struct err *err);
+int guardian_wait_warden(struct guardian *guardian, struct err *err);
+void guardian_hear_warden(struct guardian *guardian);
+void guardian_reap_warden(struct guardian *guardian);
 
 /* guardian-report.c: audit trail and ledger */
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);

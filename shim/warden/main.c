@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * quod-warden: the helpers beside a container. Started by the hook with descriptors at fixed numbers (settings.h), never by
- * hand; checks what it was given, and becomes the guardian, which starts the gate. Parses no JSON.
+ * hand; checks what it was given, and becomes the guardian, which starts the gate and the warden. Parses no JSON.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,8 @@ static bool read_settings(struct warden_settings *settings)
 	       is_text(settings->profile, sizeof(settings->profile)) && is_text(settings->digest, sizeof(settings->digest)) &&
 	       is_text(settings->audit_file, sizeof(settings->audit_file)) &&
 	       is_text(settings->audit_head, sizeof(settings->audit_head)) &&
-	       is_text(settings->ledger_dir, sizeof(settings->ledger_dir)) && (!settings->has_table || settings->alive_ms);
+	       is_text(settings->ledger_dir, sizeof(settings->ledger_dir)) && (!settings->has_table || settings->alive_ms) &&
+	       (!settings->has_names || (settings->has_table && settings->learn_ms && settings->resolver_count <= WARDEN_RESOLVERS));
 }
 
 /* The host's out-of-memory killer should take others first. Only a wish: without CAP_SYS_RESOURCE it can't be lowered. */
@@ -55,17 +56,17 @@ int main(int argc, char **argv)
 {
 	static struct warden_settings settings;
 
-	for (int fd = 0; fd <= WARDEN_FD_NETNS; fd++)
+	for (int fd = 0; fd <= WARDEN_FD_NAMES; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			argc = 0;
 	if (argc != 1 || !read_settings(&settings)) {
-		fputs("quod-warden: is started by quod's hook, with what it needs at descriptors 3 to 7\n", stderr);
+		fputs("quod-warden: is started by quod's hook, with what it needs at descriptors 3 to 8\n", stderr);
 		return 2;
 	}
-	for (int fd = WARDEN_FD_SETTINGS; fd <= WARDEN_FD_NETNS; fd++)
+	for (int fd = WARDEN_FD_SETTINGS; fd <= WARDEN_FD_NAMES; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	close(WARDEN_FD_SETTINGS);
-	sys_close_range(WARDEN_FD_NETNS + 1, ~0u, 0);
+	sys_close_range(WARDEN_FD_NAMES + 1, ~0u, 0);
 	prctl(PR_SET_NAME, "quod-guardian", 0, 0, 0);
 	lower_oom_score();
 	return guardian_main(&settings, argv[0]);

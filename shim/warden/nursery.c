@@ -51,7 +51,7 @@ static int filter(struct err *err)
 static int lock_down(const struct nursery *nursery)
 {
 	const struct gate_settings *gate = &nursery->gate;
-	int kept[] = { gate->nl_fd, gate->watch_fd, gate->channel_fd };
+	int kept[] = { gate->nl_fd, gate->watch_fd, gate->channel_fd, gate->learn_fd };
 	struct err err = ERR_INIT;
 
 	if (prctl(PR_SET_NAME, "quod-nursery", 0, 0, 0) < 0 || lockdown_descriptors(kept, ARRAY_SIZE(kept), &err) ||

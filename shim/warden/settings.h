@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "shim/base/err.h"
+#include "shim/policy/address.h"
 
 #define WARDEN_MAGIC 0x71756f64u	/* "quod" */
 #define WARDEN_VERSION 4u
@@ -21,6 +22,7 @@ enum warden_fd {
 	WARDEN_FD_STATE,		/* O_PATH-less directory of the container's state, /run/quod/containers/KEY */
 	WARDEN_FD_NETLINK,		/* owner of the table, inherited by the gate; /dev/null when there is no table */
 	WARDEN_FD_NETNS,		/* the container's network namespace, for the gate's watching socket; or /dev/null */
+	WARDEN_FD_NAMES,		/* memfd, sealed: struct name_rules; /dev/null when no names are allowed */
 };
 
 /* The head of limits.json, which the guardian rewrites (told.h): one page at most, so that one write changes it. */
@@ -28,6 +30,8 @@ enum warden_fd {
 
 #define WARDEN_READY '+'
 #define WARDEN_FAILED '-'
+
+#define WARDEN_RESOLVERS 4
 
 struct warden_settings {
 	uint32_t magic, version;
@@ -51,6 +55,12 @@ struct warden_settings {
 	char audit_file[256], audit_head[256], ledger_dir[256];
 	uint64_t audit_rotate;
 	uint32_t audit_keep, audit_syslog;
+	uint32_t has_names;		/* the warden is to be started; only with has_table */
+	uint32_t record_refusals, record_dns;	/* audit.record */
+	uint32_t learn_ms;		/* for how long new connections to what a name led to are let out */
+	uint32_t resolver_count;
+	uint32_t only_services_embedded;	/* dns.upstream is given: 127.0.0.11 is asked for names of one label alone */
+	struct address resolvers[WARDEN_RESOLVERS];
 };
 
 #endif

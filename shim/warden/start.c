@@ -25,7 +25,7 @@
 #include "shim/base/syscalls.h"
 
 #define READY_MS 5000
-#define FD_COUNT (WARDEN_FD_NETNS + 1)
+#define FD_COUNT (WARDEN_FD_NAMES + 1)
 
 struct start {
 	const char *program;
@@ -267,7 +267,7 @@ static int start_and_wait(struct start *start, pid_t *guardian_pid, struct err *
 	return r;
 }
 
-int helpers_start(const char *program, const struct warden_settings *settings, int state_dir_fd, int nl_fd, int netns_fd,
+int helpers_start(const char *program, const struct warden_settings *settings, const struct helper_fds *fds,
 		  pid_t *guardian_pid, struct err *err)
 {
 	cleanup_close int settings_fd = -1, null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -281,10 +281,12 @@ int helpers_start(const char *program, const struct warden_settings *settings, i
 	for (int i = 0; i < FD_COUNT; i++)
 		start.fds[i] = null_fd;
 	start.fds[WARDEN_FD_SETTINGS] = settings_fd;
-	start.fds[WARDEN_FD_STATE] = state_dir_fd;
-	if (nl_fd >= 0)
-		start.fds[WARDEN_FD_NETLINK] = nl_fd;
-	if (netns_fd >= 0)
-		start.fds[WARDEN_FD_NETNS] = netns_fd;
+	start.fds[WARDEN_FD_STATE] = fds->state_dir;
+	if (fds->nl >= 0)
+		start.fds[WARDEN_FD_NETLINK] = fds->nl;
+	if (fds->netns >= 0)
+		start.fds[WARDEN_FD_NETNS] = fds->netns;
+	if (fds->names >= 0)
+		start.fds[WARDEN_FD_NAMES] = fds->names;
 	return start_and_wait(&start, guardian_pid, err);
 }

@@ -7,10 +7,14 @@
 
 #include "shim/warden/settings.h"
 
-/* Starts `program` (quod-warden) as guardian, which starts the gate; waits for the ready byte at most 5 s. `nl_fd` and
- * `netns_fd` may be -1 (no table). Descriptors stay the caller's. On failure no helper is left. *guardian_pid is for the
- * record. */
-int helpers_start(const char *program, const struct warden_settings *settings, int state_dir_fd, int nl_fd, int netns_fd,
+/* What the helpers get of the hook's; -1 where there is none (no table, no names). */
+struct helper_fds {
+	int state_dir, nl, netns, names;
+};
+
+/* Starts `program` (quod-warden) as guardian, which starts the gate and the warden; waits for the ready byte at most 5 s.
+ * Descriptors stay the caller's. On failure no helper is left. *guardian_pid is for the record. */
+int helpers_start(const char *program, const struct warden_settings *settings, const struct helper_fds *fds,
 		  pid_t *guardian_pid, struct err *err);
 
 #endif

@@ -214,7 +214,7 @@ static int take_step(struct run *run, const char *step)
 
 int main(int argc, char **argv)
 {
-	struct run run = { .settings = { .alive_ms = 1000, .watch_fd = -1 }, .channel_fd = -1 };
+	struct run run = { .settings = { .alive_ms = 1000, .watch_fd = -1, .learn_fd = -1 }, .channel_fd = -1 };
 	int i = 1;
 
 	for (; i < argc; i++) {

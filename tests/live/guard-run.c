@@ -237,7 +237,7 @@ static void play_hook(struct options *options, int pid_fd)
 		enter_network(options, &netns_fd);
 	if (options->has_table)
 		nl_fd = install_table(options, &ledger);
-	if (helpers_start(options->program, &options->settings, state_fd, nl_fd, netns_fd, &guardian, &err))
+	if (helpers_start(options->program, &options->settings, &(struct helper_fds){ state_fd, nl_fd, netns_fd, -1 }, &guardian, &err))
 		refuse(&err);
 	if (write(pid_fd, &guardian, sizeof(guardian)) != (ssize_t)sizeof(guardian))
 		die("guardian's pid");

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guardian's side of the warden: starts it, waits until it is locked down, writes down what it says. A warden that is
+ * lost stays lost, as a gate does: names are dead then, what was learnt ages, and nothing opens. What it says may have been
+ * said by code that took it over: only names and numbers are read in it, and only as such.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/base/buf.h"
+#include "shim/base/cleanup.h"
+#include "shim/warden/guardian.h"
+#include "shim/warden/warden.h"
+
+#define READY_MS 3000
+#define ONCE_MOST 16
+
+static int become_warden(const struct guardian *guardian, int events_fd)
+{
+	struct warden start = {
+		.settings = guardian->settings, .names_fd = WARDEN_FD_NAMES, .netns_fd = WARDEN_FD_NETNS,
+		.state_fd = WARDEN_FD_STATE, .events_fd = events_fd, .learn_fd = guardian->learn_fds[1],
+	};
+
+	memset(guardian->title, 0, strlen(guardian->title));
+	memcpy(guardian->title, "quod-warden", sizeof("quod-warden"));
+	return warden_main(&start);
+}
+
+int guardian_start_warden(struct guardian *guardian, struct err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set_errno(err, errno, "warden: channel");
+	guardian->warden_pid = fork();
+	if (guardian->warden_pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return err_set_errno(err, errno, "warden: fork");
+	}
+	if (guardian->warden_pid == 0)
+		_exit(become_warden(guardian, ends[1]));
+	close(ends[1]);
+	guardian->warden_fd = ends[0];
+	for (size_t i = 0; i < ARRAY_SIZE(guardian->learn_fds); i++)
+		close(steal_fd(&guardian->learn_fds[i]));
+	return 0;
+}
+
+/* 1 and an event whose text has an end; 0 when none has come; -1 at the channel's end, or for what no warden says. */
+static int take_event(struct guardian *guardian, struct warden_event *event)
+{
+	ssize_t got = recv(guardian->warden_fd, event, sizeof(*event), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return 0;
+	if (got != (ssize_t)sizeof(*event) || !memchr(event->text, '\0', sizeof(event->text)) ||
+	    event->address_count > WARDEN_EVENT_ADDRESSES || event->reason >= REFUSED_REASONS)
+		return -1;
+	return 1;
+}
+
+int guardian_wait_warden(struct guardian *guardian, struct err *err)
+{
+	struct pollfd end = { .fd = guardian->warden_fd, .events = POLLIN };
+	struct warden_event event;
+
+	if (poll(&end, 1, READY_MS) != 1 || take_event(guardian, &event) != 1)
+		return err_set(err, EPIPE, "the warden could not start");
+	if (event.word != WARDEN_SAYS_READY)
+		return err_set(err, ECHILD, "%s", event.text);
+	return 0;
+}
+
+void guardian_reap_warden(struct guardian *guardian)
+{
+	int status;
+
+	if (guardian->warden_pid > 0 && waitpid(guardian->warden_pid, &status, WNOHANG) == guardian->warden_pid)
+		guardian->warden_pid = 0;
+}
+
+static void lose_warden(struct guardian *guardian)
+{
+	close(steal_fd(&guardian->warden_fd));
+	if (!guardian->is_first_gone)
+		guardian_audit(guardian, "warden.lost", "\"helper\":\"warden\"");
+	guardian_reap_warden(guardian);
+}
+
+/* The warden sends normalized names; anything else isn't one. */
+static bool is_name(const char *text)
+{
+	char name[NAME_SIZE];
+
+	return !name_normalize(text, name) && !strcmp(name, text);
+}
+
+static void print_type(struct buf *members, uint16_t type)
+{
+	static const struct {
+		uint16_t type;
+		const char *name;
+	} names[] = { { 1, "A" }, { 2, "NS" }, { 5, "CNAME" }, { 6, "SOA" }, { 12, "PTR" }, { 15, "MX" }, { 16, "TXT" }, { 28, "AAAA" },
+		      { 33, "SRV" }, { 64, "SVCB" }, { 65, "HTTPS" }, { 255, "ANY" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].type == type) {
+			buf_printf(members, ",\"type\":\"%s\"", names[i].name);
+			return;
+		}
+	buf_printf(members, ",\"type\":\"TYPE%u\"", type);
+}
+
+static void write_refused(struct guardian *guardian, const struct warden_event *event)
+{
+	static const char *const reasons[] = {
+		[REFUSED_NAME] = "no entry allows it",
+		[REFUSED_NO_NAME] = "not a host name",
+		[REFUSED_RATE] = "egress.dns.names_per_minute",
+		[REFUSED_ADDRESS] = "leads to an address that is not allowed",
+		[REFUSED_ALIAS] = "an alias of what is denied",
+	};
+	char memory[1024];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+	bool has_name = is_name(event->text), is_sum = !event->text[0] && event->repeated && !event->type;
+
+	if (is_sum) {
+		buf_printf(&members, "\"repeated\":%llu", (unsigned long long)event->repeated + 1);
+	} else {
+		buf_printf(&members, "\"reason\":\"%s\"", reasons[event->reason]);
+		print_type(&members, event->type);
+		if (has_name)
+			buf_printf(&members, ",\"name\":\"%s\"", event->text);
+		if (event->repeated)
+			buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
+	}
+	guardian_audit(guardian, "dns.refuse", members.data);
+}
+
+static void write_answered(struct guardian *guardian, const struct warden_event *event)
+{
+	char memory[1024];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+
+	if (!is_name(event->text))
+		return;
+	buf_printf(&members, "\"name\":\"%s\"", event->text);
+	print_type(&members, event->type);
+	buf_puts(&members, ",\"addresses\":[");
+	for (size_t i = 0; i < event->address_count; i++) {
+		buf_puts(&members, i ? ",\"" : "\"");
+		address_print(&members, &event->addresses[i]);
+		buf_putc(&members, '"');
+	}
+	buf_putc(&members, ']');
+	guardian_audit(guardian, "dns.answer", members.data);
+}
+
+/* A few at a time: who floods must not keep the guardian from its budgets. */
+void guardian_hear_warden(struct guardian *guardian)
+{
+	struct warden_event event;
+	int r = 1;
+
+	for (int taken = 0; taken < ONCE_MOST && (r = take_event(guardian, &event)) == 1; taken++) {
+		if (event.word == WARDEN_SAYS_REFUSED)
+			write_refused(guardian, &event);
+		else if (event.word == WARDEN_SAYS_ANSWERED)
+			write_answered(guardian, &event);
+		else
+			r = -1;
+		if (r < 0)
+			break;
+	}
+	if (r < 0)
+		lose_warden(guardian);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The warden: the process that reads what the container asks of DNS and what resolvers answer. It holds no capability, runs
+ * as a user of its own in an empty root, and can neither open nor connect anything: its sockets were made before. After it
+ * has said that it is ready it allocates nothing; each table below has its size for good.
+ */
+#ifndef QUOD_WARDEN_WARDEN_H
+#define QUOD_WARDEN_WARDEN_H
+
+#include <netinet/in.h>
+
+#include "shim/base/err.h"
+#include "shim/policy/name-rules.h"
+#include "shim/warden/dns-wire.h"
+#include "shim/warden/settings.h"
+#include "shim/warden/warden-event.h"
+
+#ifndef QUOD_WARDEN_UID
+#define QUOD_WARDEN_UID 64533	/* nobody else's: between the dynamic system users and nobody */
+#endif
+
+/* Where queries come in. Docker's 127.0.0.11 is IPv4's alone. */
+enum warden_listener { LISTEN_EMBEDDED, LISTEN_OTHERS, LISTEN_OTHERS6, LISTENERS };
+
+#define RESOLVER_SOCKETS 6	/* of each resolver: one is chosen at random each time */
+#define RESOLVERS (1 + WARDEN_RESOLVERS)
+#define RESOLVER_EMBEDDED 0	/* 127.0.0.11 in the container's namespace; the others follow */
+#define CONNECTIONS 16
+#define PENDING 128
+#define RECENT_NAMES 128
+#define REFUSED_NAMES 32
+#define TCP_QUERY 1024
+
+struct resolver {
+	struct address address;
+	bool is_inside;			/* asked from the container's namespace, by marked sockets */
+	int fds[RESOLVER_SOCKETS];	/* connected; -1 */
+	uint64_t rest_until_ms[RESOLVER_SOCKETS];
+};
+
+/* Who is to get the answer. */
+struct client {
+	uint8_t listener;
+	bool is_tcp;
+	uint16_t connection;
+	uint32_t generation;
+	socklen_t address_len;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
+};
+
+/* One query that a resolver has been asked. */
+struct pending {
+	bool is_used;
+	uint8_t resolver, socket, tries;
+	struct client client;
+	struct dns_question question;
+	struct dns_asked asked;
+	uint64_t deadline_ms;
+};
+
+struct connection {
+	int fd;				/* -1: free */
+	uint8_t listener;
+	uint32_t generation;
+	uint64_t at_ms;			/* when something was done last */
+	bool is_waiting;		/* for an answer to what it has asked */
+	uint16_t got;
+	uint8_t bytes[TCP_QUERY];
+};
+
+/* So many a time, in thousandths, to be filled up by `per_minute`. */
+struct bucket {
+	uint64_t level, most, per_minute, at_ms;
+};
+
+struct warden {
+	const struct warden_settings *settings;
+	const struct name_rules *rules;
+	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
+	int udp_fds[LISTENERS], tcp_fds[LISTENERS];
+	struct resolver resolvers[RESOLVERS];
+	size_t resolver_count;
+	size_t preferred;		/* the resolver that answered last, of those that are not the embedded one */
+	struct pending pending[PENDING];
+	struct connection connections[CONNECTIONS];
+	uint32_t generation, learn_number;
+	struct bucket queries, names, events;
+	struct recent {
+		uint64_t at_ms;
+		char name[NAME_SIZE];
+	} recent[RECENT_NAMES];
+	struct refused {
+		uint64_t said_ms;
+		uint32_t reason, repeated;
+		uint16_t type;
+		char name[NAME_SIZE];
+	} refused[REFUSED_NAMES];
+	uint32_t unsaid;		/* refusals of which nobody was told */
+	uint64_t flushed_ms;
+	uint8_t random[256];
+	size_t random_used;
+	char reason_text[64 + NAME_PROFILE_SIZE];
+};
+
+/* Runs the warden in the calling process, a child forked for it. `start` has the descriptors and the settings; says that it
+ * is ready, or why not, on events_fd, and returns at that channel's end. */
+int warden_main(const struct warden *start);
+
+/* warden-sockets.c */
+int warden_open_sockets(struct warden *warden, struct err *err);
+
+/* dns-relay.c: false when there will be no answer */
+bool relay_query(struct warden *warden, const struct client *client, const uint8_t *bytes, size_t size, uint64_t now_ms);
+void relay_receive(struct warden *warden, size_t resolver, size_t socket, uint64_t now_ms);
+void relay_keep_time(struct warden *warden, uint64_t now_ms);
+uint64_t relay_next_ms(const struct warden *warden);
+void warden_reply(struct warden *warden, const struct client *client, const uint8_t *message, size_t len);
+void warden_random(struct warden *warden, void *bytes, size_t len);
+
+/* dns-learn.c: 0, or the errno with which the kernel's set could not be changed */
+int warden_learn(struct warden *warden, const struct ruleset_opening *openings, size_t count);
+
+/* dns-tcp.c */
+void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms);
+void tcp_receive(struct warden *warden, size_t connection, uint64_t now_ms);
+void tcp_reply(struct warden *warden, const struct client *client, const uint8_t *message, size_t len);
+void tcp_keep_time(struct warden *warden, uint64_t now_ms);
+bool tcp_is_open(const struct warden *warden);
+
+/* dns-report.c */
+bool bucket_take(struct bucket *bucket, uint64_t now_ms);
+bool bucket_has(struct bucket *bucket, uint64_t now_ms);
+bool report_may_ask(struct warden *warden, const char *name, uint64_t now_ms);	/* names_per_minute */
+void report_refused(struct warden *warden, const struct dns_question *question, uint32_t reason, uint64_t now_ms);
+void report_answered(struct warden *warden, const struct dns_question *question, const struct dns_addresses *addresses);
+void report_keep_time(struct warden *warden, uint64_t now_ms);
+
+#endif
