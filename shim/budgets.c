@@ -16,6 +16,14 @@ static char *spent_text(const char *name, void (*print)(struct buf *, uint64_t),
 	return buf_steal(&buf);
 }
 
+void budgets_forget(const struct profile *profile, bool is_new_run, struct ledger *ledger)
+{
+	if (profile->budgets.reset == RESET_RESTART && is_new_run)
+		ledger->wall_ms = ledger->cpu_us = ledger->egress_bytes = 0;
+	if (profile->budgets.reset == RESET_PERIOD)
+		ledger_forget(ledger, profile->budgets.reset_period_ms, (int64_t)time(NULL));
+}
+
 char *budgets_find_spent(const struct profile *profile, const struct ledger *ledger)
 {
 	if (profile->budgets.wall_ms != LIMIT_UNLIMITED && ledger->wall_ms >= profile->budgets.wall_ms)

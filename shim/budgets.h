@@ -6,6 +6,9 @@
 #include "shim/policy/profile.h"
 #include "shim/state/ledger.h"
 
+/* Forgets of a ledger that was read what budgets.reset says is no longer spent; nothing is written. */
+void budgets_forget(const struct profile *profile, bool is_new_run, struct ledger *ledger);
+
 /* The first budget that is spent, as a person reads it ("wall 8h spent"), or NULL. malloc'ed. A spent egress budget that
  * only cuts is none: the container may run, its network stays closed. */
 char *budgets_find_spent(const struct profile *profile, const struct ledger *ledger);

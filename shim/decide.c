@@ -63,13 +63,17 @@ static int read_bundle(const struct shim *shim, const char *path, struct decisio
 	return 0;
 }
 
-/* Kubernetes gives a restarted container another id: its ledger is the pod's uid and the container's name. */
-static void find_ledger_key(const struct shim *shim, struct decision *decision)
+/* Kubernetes gives a restarted container another id: its ledger is the pod's uid and the container's name. A shared one has the
+ * name of what shares it, in front of which no runtime's root stands. */
+static void find_ledger_key(const struct shim *shim, struct decision *decision, const struct plan_input *input)
 {
+	cleanup_free char *shared = input->profile && decision->is_sound ? budget_scope_name(input) : NULL;
 	const char *uid = oci_annotation(&decision->config, "io.kubernetes.cri.sandbox-uid");
 	const char *name = oci_annotation(&decision->config, "io.kubernetes.cri.container-name");
 
-	if (decision->facts.engine == ENGINE_CRI && uid && name)
+	if (shared)
+		state_key(input->profile->budgets.scope == SCOPE_POD ? "pod" : "workspace", shared, decision->ledger_key);
+	else if (decision->facts.engine == ENGINE_CRI && uid && name)
 		state_key(uid, name, decision->ledger_key);
 	else
 		memcpy(decision->ledger_key, shim->key, sizeof(decision->ledger_key));
@@ -172,16 +176,17 @@ static int decide(struct shim *shim, const char *bundle, struct decision *decisi
 		r = runtime_check_safe(shim->runtime, err);
 	if (r)
 		return r;
-	find_ledger_key(shim, decision);
+	input.profile = decision->selection.is_unmanaged ? NULL : decision->selection.profile;
+	find_ledger_key(shim, decision, &input);
 	if (decision->selection.is_unmanaged)
 		return 0;
-	input.profile = decision->selection.profile;
 	digest_profile(input.profile, decision->digest);
 	if (decision->is_sound)
 		facts_gather_protected(&input, &shim->places, &decision->facts, &decision->held);
 	r = ledger_read(shim->places.ledger_dir, decision->ledger_key, &decision->ledger, err);
 	if (r)
 		return r;
+	budgets_forget(input.profile, true, &decision->ledger);
 	spent = budgets_find_spent(input.profile, &decision->ledger);
 	if (spent)
 		return err_set(err, EDQUOT, "refused by profile '%s': %s (budgets)", input.profile->name, spent);

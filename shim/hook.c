@@ -148,6 +148,7 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 {
 	const struct profile *profile = hook->profile;
 	bool has_table = json_bool(json_get(hook->record.plan, "has_network"), false);
+	bool is_sandbox = json_bool(json_get(hook->record.plan, "is_sandbox"), false);
 
 	*settings = (struct warden_settings){
 		.magic = WARDEN_MAGIC,
@@ -157,12 +158,16 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.allowed_capabilities = profile->process.capabilities,
 		.must_have_no_new_privs = profile->process.no_new_privs,
 		.must_have_filter = profile->seccomp.floor,
-		.wall_ms = profile->budgets.wall_ms,
-		.cpu_ms = profile->budgets.cpu_ms,
+		.wall_ms = is_sandbox ? UINT64_MAX : profile->budgets.wall_ms,
+		.cpu_ms = is_sandbox ? UINT64_MAX : profile->budgets.cpu_ms,
 		.egress_bytes = profile->budgets.egress,
 		.wall_spent_ms = ledger->wall_ms,
 		.cpu_spent_us = ledger->cpu_us,
 		.egress_spent = ledger->egress_bytes,
+		.reset_period_ms = profile->budgets.reset == RESET_PERIOD ? profile->budgets.reset_period_ms : 0,
+		.period_start_s = ledger->period_start_s,
+		.is_shared = profile->budgets.scope != SCOPE_CONTAINER,
+		.counts_only_egress = is_sandbox,
 		.grace_ms = profile->budgets.grace_ms,
 		.freeze_when_spent = profile->budgets.on_exhausted == EXHAUSTED_FREEZE,
 		.stop_when_egress_spent = profile->budgets.egress_stops,
@@ -211,6 +216,17 @@ static int start_helpers(struct hook *hook, const struct ledger *ledger, struct 
 	return r ? err_wrap(err, "helpers") : 0;
 }
 
+static int begin_ledger(const struct hook *hook, struct ledger *ledger, struct err *err)
+{
+	const struct profile *profile = hook->profile;
+	const struct ledger_reset reset = {
+		.at_restart = profile->budgets.reset == RESET_RESTART && profile->budgets.scope == SCOPE_CONTAINER,
+		.period_ms = profile->budgets.reset == RESET_PERIOD ? profile->budgets.reset_period_ms : 0,
+	};
+
+	return ledger_begin(hook->places.ledger_dir, hook->record.ledger_key, &reset, ledger, err);
+}
+
 static int run(struct hook *hook, struct err *err)
 {
 	struct ledger ledger;
@@ -221,7 +237,7 @@ static int run(struct hook *hook, struct err *err)
 	if (!r)
 		r = write_spaces(hook, err);
 	if (!r)
-		r = ledger_read(hook->places.ledger_dir, hook->record.ledger_key, &ledger, err);
+		r = begin_ledger(hook, &ledger, err);
 	if (!r)
 		r = clones_detach(hook->state_dir, err);
 	if (!r)

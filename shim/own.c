@@ -64,6 +64,7 @@ int own_check_running(const struct shim *shim, const struct own_container *own, 
 		return err_set_errno(err, errno, "container %s: halted", id);
 	if (ledger_read(shim->places.ledger_dir, own->record.ledger_key, &ledger, err) < 0)
 		return err_wrap(err, "container %s", id);
+	budgets_forget(own->profile, false, &ledger);
 	spent = budgets_find_spent(own->profile, &ledger);
 	if (spent)
 		return err_set(err, EDQUOT, "%s refused by profile '%s': %s (budgets)", command, own->record.profile, spent);

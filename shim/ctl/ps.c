@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/budgets.h"
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/table.h"
 #include "shim/policy/selection.h"
@@ -112,8 +113,11 @@ static int list_live(const char *key, void *data)
 	     profile_from_json(record.profile_json, record.profile, &profile, &err) < 0) ||
 	    ledger_read(places->ledger_dir, record.ledger_key, &ledger, &err) < 0)
 		ctl_fail("%s: %s", record.id, err.text);
-	else
+	else {
+		if (profile)
+			budgets_forget(profile, false, &ledger);
 		add_row(listing, &record, profile, &ledger);
+	}
 	profile_free(profile);
 	record_release(&record);
 	return 0;

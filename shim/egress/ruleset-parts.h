@@ -9,6 +9,7 @@
 #include "shim/egress/ruleset.h"
 
 #define CHAIN_NOT_BASE (-1)
+#define RULESET_QUOTA "spent"	/* the egress budget */
 
 struct ruleset_chain {
 	const char *name;
@@ -55,6 +56,7 @@ void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *rulese
 int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set *set, struct rule_ranges *out,
 			struct err *err);
 void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges);
+void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes);
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
 
 bool ruleset_chain_is_wanted(const struct ruleset_chain *chain, bool has_names);

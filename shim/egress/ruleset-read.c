@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "shim/egress/nft-batch.h"
-#include "shim/egress/ruleset.h"
+#include "shim/egress/ruleset-parts.h"
 
 #define WATCH_ROOM (4 << 20)
 
@@ -66,35 +66,57 @@ static int take_quota(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int read_object(int nl_fd, const char *name, uint32_t type, nft_take *take, void *data, struct err *err)
+struct wanted {
+	const char *name;
+	uint32_t type;		/* NFT_OBJECT_ */
+	uint16_t message;	/* NFT_MSG_GETOBJ, or NFT_MSG_GETOBJ_RESET, which sets it to zero as it is read */
+};
+
+static int read_object(int nl_fd, const struct wanted *wanted, nft_take *take, void *data, struct err *err)
 {
 	char memory[256] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
 
-	nft_batch_message(&builder, NFT_MSG_GETOBJ, 0);
+	nft_batch_message(&builder, wanted->message, 0);
 	nft_put_text(&builder, NFTA_OBJ_TABLE, RULESET_TABLE);
-	nft_put_text(&builder, NFTA_OBJ_NAME, name);
-	nft_put_be32(&builder, NFTA_OBJ_TYPE, type);
+	nft_put_text(&builder, NFTA_OBJ_NAME, wanted->name);
+	nft_put_be32(&builder, NFTA_OBJ_TYPE, wanted->type);
 	return nft_request(nl_fd, &builder, take, data, err);
 }
 
-static int read_quota(int nl_fd, const char *name, struct quota *quota, struct err *err)
+static int read_quota(int nl_fd, uint16_t message, struct quota *quota, struct err *err)
 {
+	const struct wanted wanted = { RULESET_QUOTA, NFT_OBJECT_QUOTA, message };
 	int r;
 
 	*quota = (struct quota){ 0, 0, false };
-	r = read_object(nl_fd, name, NFT_OBJECT_QUOTA, take_quota, quota, err);
+	r = read_object(nl_fd, &wanted, take_quota, quota, err);
 	if (!r && !quota->is_read)
-		r = err_set(err, EBADMSG, "nf_tables: quota '%s' has no value", name);
+		r = err_set(err, EBADMSG, "nf_tables: quota '%s' has no value", RULESET_QUOTA);
 	return r;
+}
+
+/* The smaller quota first, the old count of what was consumed against it: too little passes for a moment, never too much. */
+int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err)
+{
+	char memory[512] __attribute__((aligned(8)));
+	struct nft_builder builder = NFT_BUILDER(memory);
+	struct quota before;
+	int r;
+
+	nft_batch_begin(&builder);
+	ruleset_put_left(&builder, left_bytes);
+	r = nft_batch_commit(nl_fd, &builder, NULL, err);
+	return r ? r : read_quota(nl_fd, NFT_MSG_GETOBJ_RESET, &before, err);
 }
 
 static int read_counter(int nl_fd, const char *name, struct counter *counter, struct err *err)
 {
+	const struct wanted wanted = { name, NFT_OBJECT_COUNTER, NFT_MSG_GETOBJ };
 	int r;
 
 	*counter = (struct counter){ 0, 0, false };
-	r = read_object(nl_fd, name, NFT_OBJECT_COUNTER, take_counter, counter, err);
+	r = read_object(nl_fd, &wanted, take_counter, counter, err);
 	if (r)
 		return r;
 	if (!counter->is_read)
@@ -113,7 +135,7 @@ int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct e
 	if (!r)
 		r = read_counter(nl_fd, "denied", &denied, err);
 	if (!r)
-		r = read_quota(nl_fd, "spent", &spent, err);
+		r = read_quota(nl_fd, NFT_MSG_GETOBJ, &spent, err);
 	if (r)
 		return r;
 	*counters = (struct ruleset_counters){

@@ -109,28 +109,43 @@ void ruleset_put_sets(struct nft_builder *builder, bool has_names)
 			put_set(builder, &ruleset_sets[i], (uint32_t)i + 1);
 }
 
-static struct nft_nest begin_object(struct nft_builder *builder, const char *name, uint32_t type)
+static struct nft_nest begin_object(struct nft_builder *builder, const char *name, uint32_t type, uint16_t flags)
 {
-	nft_batch_message(builder, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL);
+	nft_batch_message(builder, NFT_MSG_NEWOBJ, flags);
 	nft_put_text(builder, NFTA_OBJ_TABLE, RULESET_TABLE);
 	nft_put_text(builder, NFTA_OBJ_NAME, name);
 	nft_put_be32(builder, NFTA_OBJ_TYPE, type);
 	return nft_nest_begin(builder, NFTA_OBJ_DATA);
 }
 
-/* Used up already: `consumed` = limit. The kernel takes no limit over 2^63 - 1, which nobody sends in a lifetime. */
+/* The kernel takes no limit over 2^63 - 1, which nobody sends in a lifetime. */
+static uint64_t quota_of(uint64_t bytes)
+{
+	return bytes > INT64_MAX ? INT64_MAX : bytes;
+}
+
+void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes)
+{
+	struct nft_nest data = begin_object(builder, RULESET_QUOTA, NFT_OBJECT_QUOTA, 0);
+
+	nft_put_be64(builder, NFTA_QUOTA_BYTES, quota_of(left_bytes));
+	nft_put_be32(builder, NFTA_QUOTA_FLAGS, NFT_QUOTA_F_INV);
+	nft_nest_end(builder, data);
+}
+
+/* Used up already: `consumed` = limit. */
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset)
 {
 	static const char *const counters[] = { "out", "in", "denied" };
-	uint64_t limit = ruleset->egress_bytes > INT64_MAX ? INT64_MAX : ruleset->egress_bytes;
+	uint64_t limit = quota_of(ruleset->egress_bytes);
 	uint64_t spent = ruleset->egress_spent > limit ? limit : ruleset->egress_spent;
 	struct nft_nest data;
 
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
-		data = begin_object(builder, counters[i], NFT_OBJECT_COUNTER);
+		data = begin_object(builder, counters[i], NFT_OBJECT_COUNTER, NLM_F_CREATE | NLM_F_EXCL);
 		nft_nest_end(builder, data);
 	}
-	data = begin_object(builder, "spent", NFT_OBJECT_QUOTA);
+	data = begin_object(builder, RULESET_QUOTA, NFT_OBJECT_QUOTA, NLM_F_CREATE | NLM_F_EXCL);
 	nft_put_be64(builder, NFTA_QUOTA_BYTES, limit);
 	nft_put_be32(builder, NFTA_QUOTA_FLAGS, NFT_QUOTA_F_INV);
 	nft_put_be64(builder, NFTA_QUOTA_CONSUMED, spent);

@@ -86,6 +86,10 @@ struct ruleset_learning {
  * it is in force when this returns 0, or nothing was changed. Allocates nothing. */
 int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err);
 
+/* Lets `left_bytes` more out and no more, whatever was let out before. Between the kernel's two steps packets are refused, never
+ * let out too many. Allocates nothing. */
+int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err);
+
 struct ruleset_counters {
 	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;
 	bool egress_is_spent;	/* the quota refuses: out_bytes stays below the budget by up to a packet */

@@ -95,6 +95,7 @@ void plan_make(const struct plan_input *input, struct plan *plan)
 	plan_document(input, plan);
 	if (plan->refusal_count)
 		return;
+	plan_budgets(input, plan);
 	plan_unenforced(input, plan);
 	plan_namespaces(input, plan);
 	plan_mounts(input, plan);

@@ -129,6 +129,7 @@ struct plan {
 	bool has_placeholders;		/* something must be taken away from a workspace when the container is gone */
 	struct strings volumes;		/* destinations of volumes that became a tmpfs */
 	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
+	bool is_sandbox;		/* a pod's: its network is the pod's, its time nobody's */
 	bool joins_network;		/* it joins one that another container under quod made */
 	struct ruleset ruleset;
 	char *resolv_conf;		/* the engine's own file at /etc/resolv.conf, on the host; NULL */
@@ -143,6 +144,10 @@ struct plan_input {
 
 /* Without a profile: a writable directory of the host's, let in or not. */
 bool mount_is_workspace(const struct plan_input *input, size_t index);
+
+/* What names a ledger that several containers share: the pod's uid, the workspaces' sources. NULL for a container's own, and
+ * where there is no such thing (plan_budgets refuses it). malloc'ed. */
+char *budget_scope_name(const struct plan_input *input);
 
 void plan_init(struct plan *plan);	/* an empty plan; every plan_make* begins with it */
 void plan_make(const struct plan_input *input, struct plan *plan);	/* free with plan_release */
@@ -176,6 +181,7 @@ void plan_kernel(const struct plan_input *input, struct plan *plan);	/* sysctls,
 void plan_hooks(const struct plan_input *input, struct plan *plan);	/* the engine's own pass; quod's is added behind them */
 void plan_resources(const struct plan_input *input, struct plan *plan);
 void plan_network(const struct plan_input *input, struct plan *plan);	/* fills plan->ruleset */
+void plan_budgets(const struct plan_input *input, struct plan *plan);	/* whose ledger */
 void plan_unenforced(const struct plan_input *input, struct plan *plan);	/* keys that this version can't hold: refused */
 
 #endif

@@ -75,9 +75,5 @@ void plan_unenforced(const struct plan_input *input, struct plan *plan)
 {
 	const struct profile *profile = input->profile;
 
-	if (profile->budgets.scope != SCOPE_CONTAINER)
-		refuse(plan, "budgets.scope", "a scope other than \"container\"");
-	if (profile->budgets.reset != RESET_NEVER)
-		refuse(plan, "budgets.reset", "a reset other than \"never\"");
 	check_egress(profile, plan);
 }

@@ -208,6 +208,57 @@ int ledger_write(const char *dir, const char *key, const struct ledger *ledger, 
 	return lock_fd < 0 ? lock_fd : write_at(dir_fd, key, ledger, err);
 }
 
+static void forget(struct ledger *ledger)
+{
+	ledger->wall_ms = ledger->cpu_us = ledger->egress_bytes = 0;
+}
+
+void ledger_forget(struct ledger *ledger, uint64_t period_ms, int64_t now_s)
+{
+	int64_t start_s = ledger->period_start_s, period_s;
+
+	if (!period_ms)
+		return;
+	period_s = period_ms / 1000 > INT32_MAX ? INT32_MAX : (int64_t)(period_ms / 1000);
+	if (!period_s)
+		period_s = 1;
+	if (start_s <= 0 || start_s > now_s) {
+		ledger->period_start_s = now_s;
+		return;
+	}
+	if (now_s - start_s < period_s)
+		return;
+	ledger->period_start_s = start_s + (now_s - start_s) / period_s * period_s;
+	forget(ledger);
+}
+
+int ledger_begin(const char *dir, const char *key, const struct ledger_reset *reset, struct ledger *ledger, struct err *err)
+{
+	cleanup_close int dir_fd = -1, lock_fd = -1;
+	struct err found = ERR_INIT;
+	int r;
+
+	if (!reset->at_restart && !reset->period_ms)
+		return ledger_read(dir, key, ledger, err);
+	if (!is_key(key))
+		return err_set(err, EINVAL, "ledger: '%s' is no key", key);
+	dir_fd = open_dir(dir, true, err);
+	if (dir_fd < 0)
+		return dir_fd;
+	lock_fd = lock_dir(dir_fd, err);
+	if (lock_fd < 0)
+		return lock_fd;
+	r = read_at(dir_fd, key, ledger, &found);
+	if (r && r != -ENOENT) {
+		*err = found;
+		return r;
+	}
+	if (reset->at_restart)
+		forget(ledger);
+	ledger_forget(ledger, reset->period_ms, (int64_t)time(NULL));
+	return write_at(dir_fd, key, ledger, err);
+}
+
 static void add(uint64_t *to, uint64_t more)
 {
 	if (__builtin_add_overflow(*to, more, to))
@@ -235,6 +286,7 @@ int ledger_add(const char *dir, const char *key, const struct ledger *more, stru
 		return r;
 	}
 	sum = *ledger;
+	ledger_forget(&sum, more->period_ms, (int64_t)time(NULL));
 	*ledger = *more;
 	add(&ledger->wall_ms, sum.wall_ms);
 	add(&ledger->cpu_us, sum.cpu_us);

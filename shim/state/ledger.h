@@ -6,6 +6,7 @@
 #ifndef QUOD_STATE_LEDGER_H
 #define QUOD_STATE_LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shim/base/err.h"
@@ -17,7 +18,18 @@ struct ledger {
 	int64_t period_start_s;	/* budgets.reset with a period */
 	char ended[256];	/* how the last run ended: "wall 8h spent", "exit 0", "signal 9"; "" while it runs */
 	char container[128], profile[128], engine[32];
+	uint64_t period_ms;	/* not in the file: for ledger_add, budgets.reset's period, 0 for none */
 };
+
+/* budgets.reset: when what was spent is forgotten. */
+struct ledger_reset {
+	bool at_restart;
+	uint64_t period_ms;	/* 0: none */
+};
+
+/* Forgets what was spent when the period that began at period_start_s has passed, and says when the present one began. The
+ * first begins now, and so does one that would begin later (the clock was set back). */
+void ledger_forget(struct ledger *ledger, uint64_t period_ms, int64_t now_s);
 
 /* Reads the ledger of a key (state_key); absent gives zeros and 0; -EBADMSG when it is torn or not a ledger, -EPROTO when it
  * is one of another version. Neither reading nor writing allocates. */
@@ -26,8 +38,12 @@ int ledger_read(const char *dir, const char *key, struct ledger *ledger, struct 
 /* Sets updated_s to now. Control characters in texts become '?'. */
 int ledger_write(const char *dir, const char *key, const struct ledger *ledger, struct err *err);
 
+/* What a new run has before it, under the same lock as ledger_add: what `reset` forgets is forgotten in the file. */
+int ledger_begin(const char *dir, const char *key, const struct ledger_reset *reset, struct ledger *ledger, struct err *err);
+
 /* Adds one run's news to the ledger of a key that several containers may share (budgets.scope), under a lock: `more` has
- * what was spent since the last call, and the texts as they shall stand. *ledger is the sum. */
+ * what was spent since the last call, and the texts as they shall stand; a period that has passed is forgotten first.
+ * *ledger is the sum. */
 int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err);
 
 /* Calls visit(key, ledger, data) for each ledger that can be read until it returns non-zero; returns that. An absent directory

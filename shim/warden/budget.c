@@ -26,7 +26,7 @@ static uint64_t amount_at(uint64_t limit, unsigned percent)
 
 uint64_t budget_spent(const struct budget *budget)
 {
-	return add(budget->before, budget->now);
+	return add(budget->before, budget->now - budget->forgotten);
 }
 
 uint64_t budget_left(const struct budget *budget)
@@ -61,6 +61,19 @@ unsigned budget_note_spent(struct budget *budget)
 		return 0;
 	budget->mark = 100;
 	return 100;
+}
+
+void budget_take_sum(struct budget *budget, uint64_t sum, bool is_anew)
+{
+	uint64_t own;
+
+	if (is_anew) {
+		budget->forgotten = budget->in_ledger;
+		budget->mark = 0;
+	}
+	budget->in_ledger = budget->now;
+	own = budget->now - budget->forgotten;
+	budget->before = sum > own ? sum - own : 0;
 }
 
 uint64_t budget_to_next_mark(const struct budget *budget)

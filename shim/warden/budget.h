@@ -18,6 +18,7 @@ struct budget {
 	uint64_t before;	/* spent by earlier runs, and by others who share the ledger */
 	uint64_t now;		/* spent by this run */
 	uint64_t in_ledger;	/* of `now`, what the ledger knows */
+	uint64_t forgotten;	/* of `now`, what was spent in a period that has passed (budgets.reset) */
 	unsigned mark;		/* the highest mark passed: 0, 80, 95, 100 */
 };
 
@@ -31,6 +32,10 @@ unsigned budget_note(struct budget *budget, uint64_t now);
 /* Notes that nothing more can be spent, whatever the counters say: the kernel's quota refuses the packet that would be too
  * much. Returns 100 the first time, then 0. */
 unsigned budget_note_spent(struct budget *budget);
+
+/* Takes the ledger's sum, which knows all of `now`: what is not this run's is others'. With is_anew a new period has begun,
+ * and the sum holds what was added since. */
+void budget_take_sum(struct budget *budget, uint64_t sum, bool is_anew);
 
 /* How much must yet be spent until the next mark; BUDGET_UNLIMITED when there is none. */
 uint64_t budget_to_next_mark(const struct budget *budget);

@@ -22,6 +22,7 @@ struct gate {
 	int watch_fd;		/* -1 when there is nothing to watch, or no longer */
 	int learn_fd;		/* the same of the warden */
 	bool must_tell;		/* GATE_CHANGED is still to be sent */
+	uint64_t cut_at_bytes;	/* in force; 0: as it was installed */
 };
 
 int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err)
@@ -126,21 +127,42 @@ static bool say(const struct gate *gate, const struct gate_message *message, boo
 	return *said || (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS));
 }
 
-static bool beat(const struct gate *gate)
+/* What leaves between the counting and the kernel's new quota is seen at the next count, and met by the guardian. */
+static int move_cut(struct gate *gate, uint64_t cut_at_bytes)
+{
+	struct ruleset_counters counters;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!cut_at_bytes || cut_at_bytes == gate->cut_at_bytes)
+		return 0;
+	r = ruleset_read_counters(gate->settings->nl_fd, &counters, &err);
+	if (!r)
+		r = ruleset_set_left(gate->settings->nl_fd,
+				     cut_at_bytes > counters.out_bytes ? cut_at_bytes - counters.out_bytes : 0, &err);
+	if (!r)
+		gate->cut_at_bytes = cut_at_bytes;
+	return r;
+}
+
+static bool beat(struct gate *gate, uint64_t cut_at_bytes)
 {
 	struct gate_message answer = { .word = GATE_COUNTERS };
 	struct err err = ERR_INIT;
 	bool said;
-	int r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
+	int r = move_cut(gate, cut_at_bytes);
 
+	if (!r)
+		r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
 	if (!r)
 		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);
 	answer.error = -r;
+	answer.cut_at_bytes = gate->cut_at_bytes;
 	return say(gate, &answer, &said);
 }
 
 /* 1 to go on, 0 at the channel's end, -1 for what the gate doesn't know. */
-static int hear(const struct gate *gate)
+static int hear(struct gate *gate)
 {
 	struct gate_message message;
 	ssize_t got = recv(gate->settings->channel_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
@@ -151,7 +173,7 @@ static int hear(const struct gate *gate)
 		return 0;
 	if (got != (ssize_t)sizeof(message) || message.word != GATE_BEAT)
 		return -1;
-	return beat(gate);
+	return beat(gate, message.cut_at_bytes);
 }
 
 /* A warden that is gone, or says what no warden says, is not heard again. */
@@ -233,7 +255,9 @@ static bool are_usable(const struct gate_settings *settings)
 int gate_main(const struct gate_settings *settings)
 {
 	/* Of an owned table there is nothing to be seen but that others' news were too many. */
-	struct gate gate = { settings, settings->owned ? -1 : settings->watch_fd, settings->learn_fd, false };
+	struct gate gate = { .settings = settings,
+			     .watch_fd = settings->owned ? -1 : settings->watch_fd,
+			     .learn_fd = settings->learn_fd };
 
 	if (!are_usable(settings) || lock_down(settings))
 		return 1;

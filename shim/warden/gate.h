@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The gate: the one process that holds CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
- * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch and say what
- * has been counted; and one of the warden's, "learn": let these addresses out for so long. Into which set and table is never
- * theirs to say, and what is denied or never reachable stays so. It reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
+ * The gate: the one process that works with CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
+ * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch, say what has
+ * been counted, and close at so many bytes out; and one of the warden's, "learn": let these addresses out for so long. Into
+ * which set and table is never theirs to say, and what is denied or never reachable stays so. It reads nothing of the
+ * container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
 #ifndef QUOD_WARDEN_GATE_H
 #define QUOD_WARDEN_GATE_H
@@ -32,10 +33,12 @@ enum gate_word {
 	GATE_ENDED,		/* nursery -> guardian: it has ended; the next one comes soon */
 };
 
-/* Both directions, always whole; of GATE_BEAT, GATE_CHANGED and GATE_ENDED only the word counts. */
+/* Both directions, always whole; of GATE_CHANGED and GATE_ENDED only the word counts. */
 struct gate_message {
 	uint32_t word;
 	int32_t pid;
+	uint64_t cut_at_bytes;	/* GATE_BEAT: at how many bytes out (counters.out_bytes) the network is to close; 0 as it was
+				   installed. GATE_COUNTERS: what is in force */
 	int32_t error;		/* GATE_COUNTERS: 0, or the positive errno with which the renewal or the reading failed:
 				   the table is gone (ENOENT) or another's (EPERM) */
 	struct ruleset_counters counters;	/* zero with an error */

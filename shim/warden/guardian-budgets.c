@@ -102,6 +102,35 @@ static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned
 	say_mark(guardian, budget, mark, action);
 }
 
+/* What was closed or frozen for want of a budget is opened; what is being ended stays so. */
+static void begin_period(struct guardian *guardian)
+{
+	guardian->is_anew = false;
+	if (guardian->phase == PHASE_FROZEN) {
+		guardian->phase = PHASE_RUNNING;
+		cgroup_freeze(&guardian->cgroup, false);
+	}
+	guardian->beat_ms = 0;
+	guardian_tell(guardian);
+	guardian_audit(guardian, "budget.reset", "");
+}
+
+void guardian_weigh(struct guardian *guardian, uint64_t now_ms)
+{
+	if (guardian->is_anew)
+		begin_period(guardian);
+	if (guardian->is_first_gone)
+		return;
+	for (size_t i = 0; i < BUDGETS; i++)
+		meet_mark(guardian, &guardian->budgets[i], budget_note(&guardian->budgets[i], guardian->budgets[i].now), now_ms);
+}
+
+bool guardian_must_share(const struct guardian *guardian)
+{
+	return guardian->budgets[BUDGET_EGRESS].limit != BUDGET_UNLIMITED &&
+	       (guardian->settings->is_shared || guardian->settings->reset_period_ms);
+}
+
 void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms)
 {
 	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
@@ -143,6 +172,8 @@ void guardian_look(struct guardian *guardian, uint64_t now_ms)
 
 void guardian_start_run(struct guardian *guardian, uint64_t now_ms)
 {
+	struct err err = ERR_INIT;
+
 	if (guardian->started_ms)
 		return;
 	guardian->started_ms = now_ms;
@@ -150,6 +181,9 @@ void guardian_start_run(struct guardian *guardian, uint64_t now_ms)
 	if (cgroup_read_cpu_us(&guardian->cgroup, &guardian->cpu_base_us))
 		guardian->cpu_base_us = 0;
 	guardian->cpu_look_ms = now_ms;
+	/* What others have spent, or the end of a period, since it was created. */
+	if (guardian->settings->is_shared || guardian->settings->reset_period_ms)
+		guardian_write_ledger(guardian, "", &err);
 	guardian_look(guardian, now_ms);
 }
 

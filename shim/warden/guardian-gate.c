@@ -19,6 +19,7 @@
 #include "shim/warden/nursery.h"
 
 #define BEAT_MS 3000u
+#define BEAT_SHARED_MS 1000u
 #define FIRST_ANSWER_MS 3000
 #define LAST_ANSWER_MS 200
 #define UNANSWERED_MOST 3u
@@ -76,7 +77,7 @@ int guardian_start_gate(struct guardian *guardian, struct err *err)
 /* 0, or the errno of a channel that has ended. A gate that is too slow to read is no end: it misses a beat. */
 static int send_beat(struct guardian *guardian)
 {
-	static const struct gate_message beat = { .word = GATE_BEAT };
+	struct gate_message beat = { .word = GATE_BEAT, .cut_at_bytes = guardian->cut_at_bytes };
 
 	if (send(guardian->channel_fd, &beat, sizeof(beat), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(beat))
 		return 0;
@@ -170,7 +171,23 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	if (guardian->gate_lost)
 		guardian_audit(guardian, "warden.back", "\"helper\":\"gate\"");
 	guardian->gate_lost = false;
-	guardian_count_egress(guardian, message->counters.out_bytes, message->counters.egress_is_spent, now_ms);
+	/* Of another quota than the one that was asked for, that it is used up says nothing. */
+	guardian_count_egress(guardian, message->counters.out_bytes,
+			      message->counters.egress_is_spent && message->cut_at_bytes == guardian->cut_at_bytes, now_ms);
+}
+
+/* At which count of this table's the whole budget is used up, by what is known of the others. */
+static void place_cut(struct guardian *guardian)
+{
+	const struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
+	uint64_t left = egress->limit > egress->before ? egress->limit - egress->before : 0;
+
+	if (!guardian_must_share(guardian))
+		return;
+	if (__builtin_add_overflow(left, egress->forgotten, &guardian->cut_at_bytes))
+		guardian->cut_at_bytes = UINT64_MAX;
+	if (!guardian->cut_at_bytes)
+		guardian->cut_at_bytes = 1;
 }
 
 /* Its first answer says that it is back. */
@@ -205,9 +222,10 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 
 void guardian_beat(struct guardian *guardian, uint64_t now_ms)
 {
-	guardian->beat_ms = now_ms + BEAT_MS;
+	guardian->beat_ms = now_ms + (guardian_must_share(guardian) ? BEAT_SHARED_MS : BEAT_MS);
 	if (guardian->channel_fd < 0)
 		return;
+	place_cut(guardian);
 	if (send_beat(guardian)) {
 		lose_channel(guardian);
 		return;

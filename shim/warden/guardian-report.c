@@ -44,23 +44,30 @@ void guardian_audit(struct guardian *guardian, const char *event, const char *me
 		complain(guardian, "an audit record", &err);
 }
 
-/* The sum comes back: what others spend of the same ledger counts here too. */
-static void take_sum(struct budget *budget, uint64_t now, uint64_t sum)
+/* The sum comes back: what others spend of the same ledger counts here too. Whoever adds first after a period's end makes the
+ * ledger forget; the others see it by the new period's start. */
+static void take_sums(struct guardian *guardian, const struct ledger *sum)
 {
-	budget->in_ledger = now;
-	budget->before = sum > now ? sum - now : 0;
+	const uint64_t sums[BUDGETS] = { sum->wall_ms, sum->cpu_us, sum->egress_bytes };
+	bool is_anew = guardian->settings->reset_period_ms && sum->period_start_s != guardian->period_start_s;
+
+	for (size_t i = 0; i < BUDGETS; i++)
+		budget_take_sum(&guardian->budgets[i], sums[i], is_anew);
+	guardian->period_start_s = sum->period_start_s;
+	guardian->is_anew |= is_anew;
 }
 
-int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err)
+static int add_to_ledger(struct guardian *guardian, const char *ended, struct err *err)
 {
 	const struct warden_settings *settings = guardian->settings;
-	struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
-	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
+	const struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
+	const struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
 	struct ledger sum, more = {
-		.wall_ms = wall->now - wall->in_ledger,
-		.cpu_us = cpu->now - cpu->in_ledger,
+		.wall_ms = settings->counts_only_egress ? 0 : wall->now - wall->in_ledger,
+		.cpu_us = settings->counts_only_egress ? 0 : cpu->now - cpu->in_ledger,
 		.egress_bytes = egress->now - egress->in_ledger,
 		.runs = guardian->started_ms && !guardian->is_run_counted,
+		.period_ms = settings->reset_period_ms,
 	};
 	int r;
 
@@ -74,10 +81,33 @@ int guardian_write_ledger(struct guardian *guardian, const char *ended, struct e
 		return r;
 	}
 	guardian->is_run_counted |= more.runs > 0;
-	take_sum(wall, wall->now, sum.wall_ms);
-	take_sum(cpu, cpu->now, sum.cpu_us);
-	take_sum(egress, egress->now, sum.egress_bytes);
+	take_sums(guardian, &sum);
 	return 0;
+}
+
+int64_t guardian_period_left_ms(const struct guardian *guardian)
+{
+	uint64_t period_s = guardian->settings->reset_period_ms / 1000;
+	struct timespec now = { 0 };
+
+	if (!guardian->settings->reset_period_ms || period_s > INT32_MAX)
+		return INT64_MAX;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (guardian->period_start_s + (int64_t)(period_s ? period_s : 1) - now.tv_sec) * 1000 - now.tv_nsec / 1000000;
+}
+
+/* What was spent until a period's end is the old period's, and forgotten with it. */
+static void close_period(struct guardian *guardian)
+{
+	for (size_t i = 0; i < BUDGETS; i++)
+		guardian->budgets[i].in_ledger = guardian->budgets[i].now;
+}
+
+int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err)
+{
+	if (guardian_period_left_ms(guardian) <= 0)
+		close_period(guardian);
+	return add_to_ledger(guardian, ended, err);
 }
 
 /* A counter whose cgroup has gone shows nothing: what was seen stays. */

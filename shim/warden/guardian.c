@@ -33,6 +33,8 @@
 #include "shim/warden/lockdown.h"
 
 #define LEDGER_MS 60000u
+#define LEDGER_SHARED_MS 1000u
+#define LEDGER_CLOSE_MS 250u
 #define GIVE_UP_MS 10000u
 #define OWN_CGROUP_MS 1000u
 
@@ -67,6 +69,7 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 			       .limit = settings->cpu_ms > UINT64_MAX / 1000 ? BUDGET_UNLIMITED : settings->cpu_ms * 1000,
 			       .before = settings->cpu_spent_us },
 			     { .name = "egress", .limit = settings->egress_bytes, .before = settings->egress_spent } },
+		.period_start_s = settings->period_start_s,
 		.kill_ms = UINT64_MAX,
 		.give_up_ms = UINT64_MAX,
 		.cpu_look_ms = UINT64_MAX,
@@ -304,10 +307,34 @@ static void enter_own_cgroup(struct guardian *guardian)
 		       guardian->settings->container, entered, wanted);
 }
 
-static void keep_time(struct guardian *guardian, uint64_t now_ms)
+/* At a period's end at the latest; what others spend is asked for each second, and more often when little is left. */
+static uint64_t next_ledger_ms(const struct guardian *guardian, uint64_t now_ms)
+{
+	uint64_t wait_ms = guardian->settings->is_shared ? LEDGER_SHARED_MS : LEDGER_MS;
+	int64_t left_ms = guardian_period_left_ms(guardian);
+
+	for (size_t i = 0; i < BUDGETS && guardian->settings->is_shared; i++)
+		if (guardian->budgets[i].mark >= 95)
+			wait_ms = LEDGER_CLOSE_MS;
+	if (left_ms < (int64_t)wait_ms)
+		wait_ms = left_ms > 0 ? (uint64_t)left_ms : LEDGER_SHARED_MS;
+	return now_ms + wait_ms;
+}
+
+static void keep_ledger(struct guardian *guardian, uint64_t now_ms)
 {
 	struct err err = ERR_INIT;
 
+	if (guardian->started_ms) {
+		guardian_read_cpu(guardian);
+		guardian_write_ledger(guardian, "", &err);
+		guardian_weigh(guardian, now_ms);
+	}
+	guardian->ledger_ms = next_ledger_ms(guardian, now_ms);
+}
+
+static void keep_time(struct guardian *guardian, uint64_t now_ms)
+{
 	guardian_look(guardian, now_ms);
 	if (guardian->phase >= PHASE_GRACE && guardian->phase < PHASE_GONE && now_ms >= guardian->kill_ms)
 		guardian_kill_round(guardian, now_ms);
@@ -321,11 +348,8 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 	}
 	if (now_ms >= guardian->own_ms)
 		enter_own_cgroup(guardian);
-	if (now_ms >= guardian->ledger_ms) {
-		guardian->ledger_ms = now_ms + LEDGER_MS;
-		if (guardian->started_ms)
-			guardian_write_ledger(guardian, "", &err);
-	}
+	if (now_ms >= guardian->ledger_ms || guardian->is_anew)
+		keep_ledger(guardian, now_ms);
 }
 
 static void arm(const struct guardian *guardian, uint64_t at_ms)
@@ -401,7 +425,7 @@ int guardian_main(const struct warden_settings *settings, char *title)
 	}
 	now_ms = guardian_now_ms();
 	guardian.beat_ms = now_ms;
-	guardian.ledger_ms = now_ms + LEDGER_MS;
+	guardian.ledger_ms = next_ledger_ms(&guardian, now_ms);
 	guardian.own_ms = now_ms + OWN_CGROUP_MS;
 	if (tell(WARDEN_FD_READY, WARDEN_READY, ""))
 		return 1;

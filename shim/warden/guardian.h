@@ -47,6 +47,7 @@ struct guardian {
 	pid_t warden_pid;		/* 0 when it has been reaped */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
+	uint64_t cut_at_bytes;		/* what the gate was asked to close at; 0 when it never was */
 	char *title;			/* argv[0], for ps */
 	bool has_leash;
 	bool is_init;			/* the first process is its pid namespace's: all others end with it */
@@ -61,6 +62,8 @@ struct guardian {
 	enum phase phase;
 	bool is_first_gone;		/* the first process was reaped, or its pidfd says so */
 	uint64_t started_ms;		/* CLOCK_BOOTTIME; 0 before the run */
+	int64_t period_start_s;		/* of the ledger, as last seen */
+	bool is_anew;			/* the ledger began a period, and what that means is not done yet */
 	uint64_t beat_ms, cpu_look_ms, ledger_ms, kill_ms, give_up_ms, own_ms;	/* when due; UINT64_MAX never */
 	unsigned kill_rounds;
 	uint64_t limits_said_ms;
@@ -86,6 +89,8 @@ uint64_t guardian_now_ms(void);
 void guardian_start_run(struct guardian *guardian, uint64_t now_ms);
 void guardian_look(struct guardian *guardian, uint64_t now_ms);		/* at wall and, when due, CPU */
 void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms);
+void guardian_weigh(struct guardian *guardian, uint64_t now_ms);	/* all budgets, with what others have spent */
+bool guardian_must_share(const struct guardian *guardian);		/* its egress is bounded by what others may change */
 void guardian_end(struct guardian *guardian, const char *cause, bool with_grace, uint64_t now_ms);
 void guardian_kill_round(struct guardian *guardian, uint64_t now_ms);
 void guardian_read_cpu(struct guardian *guardian);
@@ -116,6 +121,7 @@ void guardian_reap_warden(struct guardian *guardian);
 
 /* guardian-report.c: audit trail and ledger */
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);
+int64_t guardian_period_left_ms(const struct guardian *guardian);	/* INT64_MAX without a period; 0 or less when it has passed */
 int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err);
 void guardian_read_limits(struct guardian *guardian);
 void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);

@@ -12,7 +12,7 @@
 #include "shim/policy/address.h"
 
 #define WARDEN_MAGIC 0x71756f64u	/* "quod" */
-#define WARDEN_VERSION 4u
+#define WARDEN_VERSION 5u
 
 /* Descriptors of the guardian at its start. */
 enum warden_fd {
@@ -41,6 +41,10 @@ struct warden_settings {
 	uint32_t must_have_no_new_privs, must_have_filter;	/* and what must be on then */
 	uint64_t wall_ms, cpu_ms, egress_bytes;	/* budgets of the profile, UINT64_MAX unlimited */
 	uint64_t wall_spent_ms, cpu_spent_us, egress_spent;	/* from the ledger */
+	uint64_t reset_period_ms;	/* budgets.reset with a period; 0 without */
+	int64_t period_start_s;		/* of the ledger, when it was read */
+	uint32_t is_shared;		/* the ledger is several containers' (budgets.scope) */
+	uint32_t counts_only_egress;	/* a pod's sandbox: its time is nobody's */
 	uint64_t grace_ms;
 	uint32_t freeze_when_spent;	/* wall and CPU: 0 stop, 1 freeze */
 	uint32_t stop_when_egress_spent;	/* 0: cut by the kernel alone */

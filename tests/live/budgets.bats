@@ -11,6 +11,13 @@ setup_file() {
 	write_profile cpu <<<'{ "version": 1, "extends": "balanced", "budgets": { "cpu": "1s", "grace": "1s" } }'
 	write_profile frozen <<<'{ "version": 1, "extends": "balanced", "budgets": { "wall": "1s", "on_exhausted": "freeze" } }'
 	write_profile open <<<'{ "version": 1, "extends": "balanced", "guard": "network" }'
+	write_profile again <<<'{ "version": 1, "extends": "balanced", "budgets": { "wall": "1s", "grace": "0s", "reset": "restart" } }'
+	write_profile shared <<-'EOF'
+		{ "version": 1, "extends": "balanced", "resources": { "cpus": "unlimited" },
+		  "mounts": { "allow": [{ "source": "/srv/agents/**", "destination": "/workspace", "readonly": false }], "protect": [] },
+		  "budgets": { "cpu": "4s", "grace": "0s", "scope": "workspace" } }
+	EOF
+	mkdir -p /srv/agents/web /srv/agents/other
 	make_rootfs "$BATS_FILE_TMPDIR/rootfs"
 }
 
@@ -151,6 +158,72 @@ spent_stays_spent() {
 @test "budgets: a container of the same name has what its forerunner left: nothing" {
 	run_in 'sleep 60'
 	both_runtimes spent_stays_spent
+}
+
+begins_anew() {
+	local round
+	for round in 1 2; do
+		create again || return
+		wait_for 6 has_stopped || return
+		wait_for 3 is_ended_as "wall 1s spent" || return
+		run quod exec c1 true
+		[ "$status" != 0 ] || return
+		delete || return
+	done
+	[ "$(sed -n 's/^runs //p' /var/lib/quod/ledger/*)" = 2 ]
+}
+@test "budgets: reset restart gives each run the whole budget" {
+	run_in 'exec sleep 60'
+	both_runtimes begins_anew
+}
+
+share() { # ID SOURCE
+	mkdir -p "$bundle/$1"
+	jq --arg r "$BATS_FILE_TMPDIR/rootfs" --arg s "$2" '.root.path = $r |
+		.mounts += [{ "destination": "/workspace", "type": "bind", "source": $s, "options": ["rbind", "rw"] }]' \
+		"$bundle/config.json" >"$bundle/$1/config.json"
+	quod --profile shared create --bundle "$bundle/$1" "$1" </dev/null >"$BATS_TEST_TMPDIR/out.$1" 2>&1 3>&- &&
+		quod start "$1" || { cat "$BATS_TEST_TMPDIR/out.$1"; return 1; }
+}
+
+exits_are() { # EXIT-RECORDS, by cause
+	local found
+	found=$(jq -r 'select(.event == "exit") | .cause' /var/log/quod/audit.jsonl | sort | uniq -c | tr -s ' ')
+	[ "$found" = "$1" ] || { echo "$found"; return 1; }
+}
+
+@test "budgets: ten containers of one workspace spend one budget, exactly counted, and all end with it" {
+	runtime=runc
+	run_in 'until [ -e /workspace/go ]; do sleep 0.1; done; while :; do :; done'
+	share lone /srv/agents/other
+	quod kill lone KILL
+	wait_for 5 exits_are " 1 signal 9"
+	quod delete --force lone
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		share "s$i" /srv/agents/web &
+		sharing[i]=$!
+	done
+	for i in 0 1 2 3 4 5 6 7 8 9; do
+		wait "${sharing[i]}"
+	done
+	touch /srv/agents/web/go
+	wait_for 40 exits_are "$(printf ' 10 cpu 4s spent\n 1 signal 9')"
+	[ "$(find /var/lib/quod/ledger -type f ! -name '.*' | wc -l)" = 2 ]
+	ledger=$(grep -lx 'ended cpu 4s spent' /var/lib/quod/ledger/*)
+	sum=$(sed -n 's/^cpu_us //p' "$ledger")
+	echo "# the sum of ten: $sum us of 4000000" >&3
+	[ "$(jq -s '[.[] | select(.event == "exit" and .cause == "cpu 4s spent") | .cpu_us] | add' /var/log/quod/audit.jsonl)" = "$sum" ]
+	[ "$(sed -n 's/^runs //p' "$ledger")" = 10 ]
+	[ "$sum" -ge 4000000 ]
+	[ "$sum" -lt 9000000 ]
+	run share late /srv/agents/web
+	[ "$status" = 1 ]
+	[[ $output == *"cpu 4s spent"* ]]
+	share free /srv/agents/other
+	for i in s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 free; do
+		quod delete --force "$i"
+	done
+	wait_for 5 no_helper_left
 }
 
 guardian_killed() {

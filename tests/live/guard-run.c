@@ -54,7 +54,7 @@ static void take_option(struct options *options, const char *name, const char *v
 		const char *name;
 		uint64_t *to;
 	} numbers[] = { { "wall", &settings->wall_ms }, { "cpu", &settings->cpu_ms }, { "grace", &settings->grace_ms },
-		      { "egress", &settings->egress_bytes } };
+		      { "egress", &settings->egress_bytes }, { "period", &settings->reset_period_ms } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (!strcmp(name, numbers[i].name)) {
@@ -69,6 +69,8 @@ static void take_option(struct options *options, const char *name, const char *v
 		settings->must_have_no_new_privs = atoi(value) != 0;
 	else if (!strcmp(name, "filter"))
 		settings->must_have_filter = atoi(value) != 0;
+	else if (!strcmp(name, "shared"))
+		settings->is_shared = value[0] == '1';
 	else if (!strcmp(name, "freeze"))
 		settings->freeze_when_spent = value[0] == '1';
 	else if (!strcmp(name, "egress_stops"))
@@ -228,8 +230,10 @@ static void play_hook(struct options *options, int pid_fd)
 
 	if (state_fd < 0)
 		die(options->state);
-	if (ledger_read(options->settings.ledger_dir, options->settings.ledger_key, &ledger, &err))
+	if (ledger_begin(options->settings.ledger_dir, options->settings.ledger_key,
+			 &(struct ledger_reset){ .period_ms = options->settings.reset_period_ms }, &ledger, &err))
 		refuse(&err);
+	options->settings.period_start_s = ledger.period_start_s;
 	options->settings.wall_spent_ms = ledger.wall_ms;
 	options->settings.cpu_spent_us = ledger.cpu_us;
 	options->settings.egress_spent = ledger.egress_bytes;

@@ -259,3 +259,31 @@ echoes() { # over a new connection
 	wait_for 5 is_gone "$guardian"
 	[[ $(ledger ended) == "egress "*" spent" ]]
 }
+
+@test "guardian: a cut egress budget is open again in the next period, and as small" {
+	guard table=1 egress=20000 period=4000 -- bash -c "$network"' send 30; sleep 6; send 10; sleep 4.5; send 40; exit 0'
+	ends 30 "exit 0"
+	wait_for 5 is_gone "$guardian"
+	echo "$(audit exit .egress_bytes) bytes in all"
+	[ "$(audit exit .egress_bytes)" -gt 40000 ]
+	[ "$(audit exit .egress_bytes)" -le 60000 ]
+	[ "$(audit budget.reset .event | grep -c .)" -ge 2 ]
+}
+
+@test "guardian: of an egress budget that two share, the second has what the first left" {
+	guard table=1 egress=40000 shared=1 -- bash -c "$network"' send 20; sleep 60'
+	first_a=$first dir=$dir/b
+	guard "ledger=$BATS_TEST_TMPDIR/lib/ledger" table=1 egress=40000 shared=1 -- bash -c "$network"' sleep 3; send 60; exit 0'
+	ends 20 "exit 0"
+	wait_for 5 is_gone "$guardian"
+	[ "$(audit budget.spent .action)" = cut ]
+	sent=$(audit exit .egress_bytes)
+	echo "$sent bytes of the second"
+	[ "$sent" -gt 10000 ]
+	[ "$sent" -lt 22000 ]
+	kill -KILL "$first_a"
+	dir=$BATS_TEST_TMPDIR
+	wait_for 5 grep -q '"event":"exit"' "$dir/log/audit.jsonl"
+	[ "$(ledger egress_bytes)" = $((sent + $(audit exit .egress_bytes))) ]
+	[ "$(ledger egress_bytes)" -le 40000 ]
+}

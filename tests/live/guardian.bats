@@ -422,3 +422,46 @@ unproven() { # OPTION WHAT
 	guard -- setpriv --groups "$(seq -s, 100000 100800)" "$act" fault
 	ends 3 "signal 11"
 }
+
+@test "guardian: a period that has passed is forgotten while the container runs" {
+	guard wall=4000 period=2000 grace=100 -- sleep 60
+	sleep 7
+	kill -0 "$first"
+	[ "$(audit budget.reset .event | grep -c .)" -ge 2 ]
+	[ "$(ledger wall_ms)" -lt 4000 ]
+	kill -KILL "$first"
+	ends 5 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(audit exit .wall_ms)" -ge 7000 ]
+	[ "$(ledger wall_ms)" -lt 4000 ]
+}
+
+@test "guardian: within a period the budget ends the container as ever" {
+	guard wall=1500 period=60000 grace=100 -- sleep 60
+	ends 4 "signal 9"
+	wait_for 5 is_gone "$guardian"
+	[ "$(ledger ended)" = "wall 1500ms spent" ]
+}
+
+@test "guardian: what is frozen for want of a budget goes on with the next period" {
+	guard wall=1000 freeze=1 period=4000 -- sh -c 'while :; do echo alive; sleep 0.1; done'
+	wait_for 4 grep -q budget.spent "$dir/log/audit.jsonl"
+	sleep 0.5
+	before=$(grep -c alive "$dir/out")
+	wait_for 6 sh -c "[ \$(grep -c alive '$dir/out') -gt $((before + 2)) ]"
+	[ "$(audit budget.reset .event)" = budget.reset ]
+}
+
+@test "guardian: two that share a ledger are ended when their sum is spent" {
+	guard cpu=1500 shared=1 cpus=1000 grace=100 -- sh -c 'while :; do :; done'
+	other=$runner shared=$dir/lib/ledger dir=$dir/b
+	guard "ledger=$shared" cpu=1500 shared=1 cpus=1000 grace=100 "audit=$BATS_TEST_TMPDIR/log/audit.jsonl" \
+		"head=$BATS_TEST_TMPDIR/lib/audit.head" -- sh -c 'while :; do :; done'
+	wait_for 15 is_gone "$other"
+	wait_for 15 is_gone "$runner"
+	dir=$BATS_TEST_TMPDIR
+	wait_for 5 is_gone "$guardian"
+	wait_for 5 sh -c "[ \$(grep -c '\"event\":\"exit\"' '$dir/log/audit.jsonl') = 2 ]"
+	[ "$(audit exit .cause | sort -u)" = "cpu 1500ms spent" ]
+	[ "$(audit exit .cpu_us | jq -s add)" = "$(ledger cpu_us)" ]
+}

@@ -161,8 +161,6 @@ refuses() {
 		egress.dns.upstream|"egress": { "dns": { "upstream": ["10.0.0.53"] } }
 		egress.mode|"egress": { "mode": "observe" }
 		ingress.allow|"ingress": { "allow": ["8080@node"] }
-		budgets.scope|"budgets": { "scope": "pod" }
-		budgets.reset|"budgets": { "reset": "24h" }
 		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
 		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
 	EOT

@@ -86,9 +86,40 @@ static void test_print(void)
 	IS_STR(text, "1025", "budget: odd bytes have no unit");
 }
 
+/* Two runs, each adding what is new to one sum, in turns; a period ends in between. */
+static void test_sums(void)
+{
+	struct budget a = { .name = "cpu", .limit = 1000 }, b = { .name = "cpu", .limit = 1000, .before = 100 };
+	uint64_t sum = 100;
+
+	budget_note(&a, 300);
+	sum += a.now - a.in_ledger;
+	budget_take_sum(&a, sum, false);
+	OK(budget_spent(&a) == 400 && a.before == 100, "budget: what is not this run's in the sum is others'");
+	budget_note(&b, 500);
+	sum += b.now - b.in_ledger;
+	budget_take_sum(&b, sum, false);
+	OK(budget_spent(&b) == 900 && budget_note(&b, 500) == 80, "budget: and counts like its own");
+	budget_take_sum(&a, sum, false);
+	OK(budget_spent(&a) == 900 && budget_note(&a, 300) == 80, "budget: each sees what the other spends");
+
+	budget_note(&a, 310);
+	sum = a.now - a.in_ledger;
+	budget_take_sum(&a, sum, true);
+	OK(budget_spent(&a) == 10 && a.mark == 0 && budget_left(&a) == 990, "budget: in a new period the old is forgotten, marks too");
+	budget_note(&b, 530);
+	sum += b.now - b.in_ledger;
+	budget_take_sum(&b, sum, true);
+	OK(budget_spent(&b) == 40 && b.before == 10, "budget: by both, each in its turn");
+	budget_take_sum(&a, sum, false);
+	OK(budget_spent(&a) == 40 && budget_note(&a, 1269) == 95 && budget_note(&a, 1270) == 100,
+	   "budget: and the new period's limit is the whole limit");
+}
+
 int main(void)
 {
 	test_marks();
+	test_sums();
 	test_exact();
 	test_looks();
 	test_print();

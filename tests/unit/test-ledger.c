@@ -118,6 +118,54 @@ static void test_add(void)
 	IS_STR(sum.ended, "exit 0", "ledger: the texts are the last writer's");
 }
 
+static void test_forget(void)
+{
+	struct ledger ledger = { .wall_ms = 5, .cpu_us = 6, .egress_bytes = 7, .runs = 8 };
+	bool kept;
+
+	ledger_forget(&ledger, 0, 1000);
+	OK(ledger.wall_ms == 5 && !ledger.period_start_s, "ledger: without a period nothing is forgotten");
+	ledger_forget(&ledger, 60000, 1000);
+	OK(ledger.wall_ms == 5 && ledger.period_start_s == 1000, "ledger: the first period begins with the first look");
+	ledger_forget(&ledger, 60000, 1059);
+	kept = ledger.wall_ms == 5 && ledger.period_start_s == 1000;
+	ledger_forget(&ledger, 60000, 1060);
+	OK(kept && !ledger.wall_ms && !ledger.cpu_us && !ledger.egress_bytes && ledger.runs == 8 && ledger.period_start_s == 1060,
+	   "ledger: at its end what was spent is forgotten, and not before");
+	ledger.wall_ms = 5;
+	ledger_forget(&ledger, 60000, 1060 + 60 * 7 + 59);
+	OK(!ledger.wall_ms && ledger.period_start_s == 1060 + 60 * 7, "ledger: periods that nobody saw do not move the next");
+	ledger.wall_ms = 5;
+	ledger_forget(&ledger, 60000, 500);
+	OK(ledger.wall_ms == 5 && ledger.period_start_s == 500, "ledger: a clock that was set back forgets nothing");
+	ledger_forget(&ledger, UINT64_MAX, INT64_MAX / 2);
+	OK(!ledger.wall_ms, "ledger: an endless period ends in an endless time");
+}
+
+static void test_begin(void)
+{
+	const struct ledger_reset never = { false, 0 }, restart = { true, 0 }, period = { false, 1000 };
+	struct ledger ledger = example(), more = { .wall_ms = 3, .period_ms = 1000 }, sum;
+	struct err err = ERR_INIT;
+
+	ledger.period_start_s = 0;
+	ledger_write(dir, "k3", &ledger, &err);
+	OK(ledger_begin(dir, "k3", &never, &ledger, &err) == 0 && ledger.wall_ms == 1500, "ledger: never reset, a run has what is left");
+	OK(ledger_begin(dir, "k3", &period, &ledger, &err) == 0 && ledger.wall_ms == 1500 && ledger.period_start_s > 1700000000,
+	   "ledger: a run begins the first period");
+	OK(ledger_read(dir, "k3", &sum, &err) == 0 && sum.period_start_s == ledger.period_start_s, "ledger: which is in the file");
+	sum.period_start_s -= 2;
+	ledger_write(dir, "k3", &sum, &err);
+	OK(ledger_add(dir, "k3", &more, &sum, &err) == 0 && sum.wall_ms == 3 && sum.period_start_s >= ledger.period_start_s - 1,
+	   "ledger: who adds first in a new period makes it forget the old one");
+	OK(ledger_begin(dir, "k3", &restart, &ledger, &err) == 0 && ledger.wall_ms == 0 && ledger.runs == 2,
+	   "ledger: reset at restart, a run begins with nothing spent");
+	OK(ledger_read(dir, "k3", &ledger, &err) == 0 && ledger.wall_ms == 0, "ledger: and so says the file");
+	spill("torn", 4);
+	OK(ledger_begin(dir, "k1", &restart, &ledger, &err) == -EBADMSG, "ledger: a torn one is refused, whatever is to be forgotten");
+	unlink(path);
+}
+
 static void test_prune(void)
 {
 	struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
@@ -144,6 +192,8 @@ int main(void)
 	test_round();
 	test_torn();
 	test_add();
+	test_forget();
+	test_begin();
 	test_prune();
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	if (system(command))
