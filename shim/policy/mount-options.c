@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/base/cleanup.h"
 
@@ -124,8 +125,8 @@ static bool is_dropped(const char *option, enum mount_kind kind, const struct mo
 	if (bounds->is_flat && !strcmp(option, "rbind"))
 		return true;
 	if (kind == MOUNT_TMPFS && bounds->size != UINT64_MAX) {
-		if (!strncmp(option, "nr_blocks=", 10))
-			return true;
+		if (!strncmp(option, "nr_blocks=", 10))	/* the same in pages */
+			return size_value(option + 10) > bounds->size / (uint64_t)sysconf(_SC_PAGESIZE);
 		if (!strncmp(option, "size=", 5))
 			return size_value(option + 5) > bounds->size;
 		if (!strncmp(option, "nr_inodes=", 10))
@@ -188,7 +189,8 @@ struct json *mount_options_bound(struct json_tree *tree, const struct oci_mount 
 		want(tree, options, "nodev");
 	}
 	if (kind == MOUNT_TMPFS && bounds->size != UINT64_MAX) {
-		want_number(tree, options, "size=", bounds->size);
+		if (!has_prefix(options, "nr_blocks="))
+			want_number(tree, options, "size=", bounds->size);
 		want_number(tree, options, "nr_inodes=", mount_inodes(bounds->size));
 	}
 	return options;
