@@ -46,6 +46,8 @@ static bool is_etc_pair(const char *file, const char *destination)
 		{ "hostname", "/etc/hostname" },
 		{ "resolv.conf", "/etc/resolv.conf" },
 		{ ".containerenv", "/run/.containerenv" },
+		{ "passwd", "/etc/passwd" },	/* Podman, for a user that the image doesn't know */
+		{ "group", "/etc/group" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
