@@ -341,13 +341,23 @@ static void edit_mount(struct judged *judged, enum mount_kind kind, struct plan 
 		add_clone(judged, plan);
 }
 
+/* containerd's CRI leaves the default /dev/shm in front of the pod's own, which covers it. */
+static bool is_shm_over_default(const struct plan_input *input, size_t below, size_t above)
+{
+	const char *type = input->config->mounts[below].type;
+
+	return type && !strcmp(type, "tmpfs") && !input->facts->mounts[below].is_bind && input->facts->mounts[above].is_bind &&
+	       engine_file_kind(input, &input->facts->mounts[above]) == ENGINE_FILE_SHM;
+}
+
 static void judge_duplicates(const struct plan_input *input, struct plan *plan)
 {
 	const struct facts *facts = input->facts;
 
 	for (size_t i = 0; i < facts->mount_count; i++)
 		for (size_t k = 0; facts->mounts[i].destination && k < i; k++)
-			if (facts->mounts[k].destination && !strcmp(facts->mounts[i].destination, facts->mounts[k].destination)) {
+			if (facts->mounts[k].destination && !strcmp(facts->mounts[i].destination, facts->mounts[k].destination) &&
+			    !is_shm_over_default(input, k, i)) {
 				char pointer[32];
 
 				snprintf(pointer, sizeof(pointer), "/mounts/%zu", i);
