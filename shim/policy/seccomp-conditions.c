@@ -184,8 +184,8 @@ bool conditions_read(const struct json *args, struct conditions *conditions)
 		    (datum && !json_is(datum, JSON_NULL) && !json_uint(datum, &condition.datum)))
 			return false;
 		condition.arg = (unsigned)arg;
-		if (condition.op != SECCOMP_MASKED)
-			condition.datum = 0;
+		/* libseccomp takes the bits outside of the mask for none, too */
+		condition.datum &= condition.op == SECCOMP_MASKED ? condition.value : 0;
 		if (find_argument(conditions, condition.arg))
 			return false;
 		conditions->items[conditions->count++] = condition;

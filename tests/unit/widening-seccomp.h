@@ -89,7 +89,7 @@ static inline bool condition_holds(const struct call_condition *condition, const
 		return arg >= value;
 	if (!strcmp(op, "SCMP_CMP_GT"))
 		return arg > value;
-	return !strcmp(op, "SCMP_CMP_MASKED_EQ") && (arg & value) == condition->datum;
+	return !strcmp(op, "SCMP_CMP_MASKED_EQ") && (arg & value) == (condition->datum & value);
 }
 
 static inline bool call_matches(const struct call_rule *rule, const uint64_t args[CALL_ARGS])
