@@ -92,5 +92,11 @@ mkdir -p /run/lock
 mount --make-rshared /
 hostname box
 ip link set lo up 2>/dev/null || :
+status=0
 env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" CI="${CI-}" \
-	QUOD_BOX=1 QUOD_BOX_NAME="$(basename "$BOX_WORK")" "$@" || exit $?
+	QUOD_BOX=1 QUOD_BOX_NAME="$(basename "$BOX_WORK")" "$@" || status=$?
+# what is frozen (version 1) can't be killed with us, and we would wait for it
+find /sys/fs/cgroup -name freezer.state 2>/dev/null | while read -r state; do
+	echo THAWED 2>/dev/null >"$state" || :
+done
+exit "$status"

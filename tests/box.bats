@@ -7,6 +7,10 @@ load helpers
 box="$BATS_TEST_DIRNAME/box"
 long=1$$ # seconds that no other test sleeps
 
+is_over() {
+	! pgrep -f "^sleep $long"
+}
+
 # What needs the helpers inside: FUNCTION-BODY on standard input.
 inside() {
 	"$box" "BATS_TEST_DIRNAME=$BATS_TEST_DIRNAME" "BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR" "builddir=$builddir" \
@@ -54,7 +58,22 @@ nothing_of() {
 		echo $QUOD_BOX_NAME' sh "$long"
 	[ "$status" = 0 ]
 	nothing_of "$output"
-	! pgrep -f "sleep $long"
+	is_over
+}
+
+@test "box: what is frozen ends with it, too" {
+	run "$box" sh -c 'sleep $1 >/dev/null 2>&1 3>&- &
+		if [ -d /sys/fs/cgroup/freezer ]; then
+			mkdir /sys/fs/cgroup/freezer/cold && echo $! >/sys/fs/cgroup/freezer/cold/cgroup.procs
+			echo FROZEN >/sys/fs/cgroup/freezer/cold/freezer.state
+		else
+			mkdir /sys/fs/cgroup/cold && echo $! >/sys/fs/cgroup/cold/cgroup.procs
+			echo 1 >/sys/fs/cgroup/cold/cgroup.freeze
+		fi
+		echo $QUOD_BOX_NAME' sh "$long"
+	[ "$status" = 0 ]
+	wait_for 10 is_over
+	nothing_of "$output"
 }
 
 @test "box: ended from outside, nothing is left" {
@@ -65,7 +84,19 @@ nothing_of() {
 	wait $! || status=$?
 	[ "$status" = 143 ]
 	nothing_of "$(cat "$BATS_TEST_TMPDIR/out")"
-	! pgrep -f "sleep $long"
+	is_over
+}
+
+@test "box: killed without a warning, its processes go with it and the next box takes its cgroups" {
+	"$box" sh -c 'echo $QUOD_BOX_NAME; sleep $1' sh "$long" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	wait_for 30 grep -q quod-box "$BATS_TEST_TMPDIR/out"
+	kill -KILL $!
+	wait_for 10 is_over
+	name=$(cat "$BATS_TEST_TMPDIR/out")
+	rmdir "${TMPDIR:-/tmp}/$name"
+	wait $! || :
+	"$box" true
+	nothing_of "$name"
 }
 
 @test "box: what dockerd raises for the whole kernel is put back" {
