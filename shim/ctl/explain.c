@@ -129,7 +129,8 @@ static void print_egress(const struct profile *profile)
 		for (size_t k = 0; k < layer.egress_count; k++) {
 			ctl_put("egress allowed: ");
 			ctl_put(layer.egress[k].text);
-			putchar('\n');
+			puts(entry_is_name(&layer.egress[k]) ? " (the name is bound to its addresses alone: what a connection says is not "
+							       "looked at)" : "");
 		}
 		if (!layer.egress_count)
 			puts("egress: nothing is allowed");

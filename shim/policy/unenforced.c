@@ -4,6 +4,7 @@
  * so that a profile can be written once. quod-profile(5) marks each of these keys; a key leaves this file in the commit that
  * enforces it.
  */
+#include "shim/policy/name-rules.h"
 #include "shim/policy/plan.h"
 
 static void refuse(struct plan *plan, const char *key, const char *what)
@@ -11,22 +12,44 @@ static void refuse(struct plan *plan, const char *key, const char *what)
 	plan_refuse(plan, key, "", "%s is not enforced by this version of quod", what);
 }
 
-static void refuse_entry(struct plan *plan, const char *key, const struct entry *entry)
+static bool has_port(const struct entry *entry, uint16_t port)
 {
-	plan_refuse(plan, key, "", "'%s': a host name is not enforced by this version of quod (addresses and @public are)",
-		    entry->text);
+	if (!entry->has_port)
+		return port == 443 || port == 80;
+	return entry->port_first <= port && entry->port_last >= port;
 }
 
-static void check_deny(const struct deny_rule *deny, struct plan *plan)
+/* Where a connection says a name, it is not looked at yet. */
+static bool needs_verified_name(const struct profile *profile, const struct entry *entry)
 {
-	if (entry_is_name(&deny->of))
-		refuse_entry(plan, "egress.deny", &deny->of);
-	for (size_t i = 0; i < deny->except_count; i++)
-		if (entry_is_name(&deny->except[i]))
-			refuse_entry(plan, "egress.deny", &deny->except[i]);
+	if (!profile->egress.verify_name || entry->protocol == ENTRY_ICMP)
+		return false;
+	return entry->protocol == ENTRY_TLS || entry->protocol == ENTRY_HTTP || has_port(entry, 443) || has_port(entry, 80);
 }
 
-/* DNS to a resolver that is allowed by its address would go past the record. */
+static void check_name(const struct profile *profile, const struct entry *entry, struct plan *plan)
+{
+	if (needs_verified_name(profile, entry))
+		plan_refuse(plan, "egress.verify_name", "",
+			    "'%s': looking for the name in a connection is not enforced by this version of quod; "
+			    "\"verify_name\": false binds a name to its addresses alone", entry->text);
+	if (entry->has_port && entry->port_last - entry->port_first >= (int)NAME_PORTS_MAX)
+		plan_refuse(plan, "egress.allow", "", "'%s': one entry of a name has at most %u ports", entry->text, NAME_PORTS_MAX);
+}
+
+static void check_rule_count(const struct profile *profile, struct plan *plan)
+{
+	size_t rules = 0;
+
+	for (size_t i = 0; i < profile_layer_count(profile); i++)
+		rules += 2 * profile_layer(profile, i).egress_count;
+	for (size_t i = 0; i < profile->egress.deny_count; i++)
+		rules += 1 + profile->egress.deny[i].except_count;
+	if (profile_has_names(profile) && rules > NAME_RULES_MAX)
+		plan_refuse(plan, "egress.allow", "", "names can be held beside at most %u entries", NAME_RULES_MAX / 2);
+}
+
+/* Without names, DNS to a resolver that is allowed by its address goes past the record. */
 static bool lets_dns_out(const struct profile_layer *layer)
 {
 	for (size_t i = 0; i < layer->egress_count; i++) {
@@ -42,13 +65,13 @@ static void check_layer(const struct profile *profile, const struct profile_laye
 {
 	for (size_t i = 0; i < layer->egress_count; i++)
 		if (entry_is_name(&layer->egress[i]))
-			refuse_entry(plan, "egress.allow", &layer->egress[i]);
+			check_name(profile, &layer->egress[i], plan);
 	for (size_t i = 0; i < layer->ingress_count; i++)
 		if (layer->ingress[i].from_node)
 			refuse(plan, "ingress.allow", "@node");
 	if (layer->egress_count && (profile->audit_record & AUDIT_CONNECTIONS))
 		refuse(plan, "audit.record", "\"connections\"");
-	if (lets_dns_out(layer) && (profile->audit_record & AUDIT_DNS))
+	if (lets_dns_out(layer) && !profile_has_names(profile) && (profile->audit_record & AUDIT_DNS))
 		refuse(plan, "audit.record", "\"dns\"");
 }
 
@@ -61,14 +84,11 @@ static void check_egress(const struct profile *profile, struct plan *plan)
 
 		check_layer(profile, &layer, plan);
 	}
-	for (size_t i = 0; i < profile->egress.deny_count; i++)
-		check_deny(&profile->egress.deny[i], plan);
+	check_rule_count(profile, plan);
 	if (profile->egress.caps_count)
 		refuse(plan, "egress.caps", "a budget of one entry");
 	if (profile->egress.has_via)
 		refuse(plan, "egress.via", "a proxy");
-	if (profile->egress.dns_upstream.count)
-		refuse(plan, "egress.dns.upstream", "a resolver of the profile's");
 }
 
 void plan_unenforced(const struct plan_input *input, struct plan *plan)

@@ -153,12 +153,11 @@ refuses() {
 		refuses "{ \"version\": 1, $each }" "$key: "
 		[[ $output == *'not enforced by this version'* ]]
 	done <<-'EOT'
-		egress.allow|"egress": { "allow": ["a.example"] }
-		egress.deny|"egress": { "deny": ["**.a.example"] }
-		egress.deny|"egress": { "deny": [{ "of": "10.0.0.0/8:*", "except": ["10.1.0.0/16:443"] }, "b.example"] }
+		egress.verify_name|"egress": { "allow": ["a.example"] }
+		egress.verify_name|"egress": { "allow": ["a.example:8443/tls"] }
+		egress.verify_name|"egress": { "allow": ["a.example:440-450"] }
 		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
 		egress.via|"egress": { "via": "10.0.0.7:3128" }
-		egress.dns.upstream|"egress": { "dns": { "upstream": ["10.0.0.53"] } }
 		egress.mode|"egress": { "mode": "observe" }
 		ingress.allow|"ingress": { "allow": ["8080@node"] }
 		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
@@ -174,6 +173,18 @@ refuses() {
 	EOT
 	run quodctl profile check fine.json
 	says 0 'fine.json: ok'
+	profile names <<-'EOT'
+		{ "version": 1, "egress": { "allow": ["a.example:22", "*.b.example:5432@10.0.0.0/8", "c.example/icmp", "10.0.0.1:53/udp"],
+		  "deny": [{ "of": "**.d.example", "except": ["e.d.example"] }], "dns": { "upstream": ["10.0.0.53"] } },
+		  "audit": { "record": ["dns"] } }
+	EOT
+	run quodctl profile check names.json
+	says 0 'names.json: ok'
+}
+
+@test "profile: a name on more ports than an entry may have is refused" {
+	refuses '{ "version": 1, "egress": { "allow": ["a.example:1000-1016"] } }' "'a.example:1000-1016': one entry of a name has at most 16 ports"
+	refuses '{ "version": 1, "egress": { "allow": ["a.example:*"], "verify_name": false } }' "one entry of a name has at most 16 ports"
 }
 
 @test "profile: diff says key by key what B allows" {
