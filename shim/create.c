@@ -184,6 +184,15 @@ static int become_runtime(const struct shim *shim, struct creation *creation, st
 	return r;
 }
 
+/* As runc has it; crun takes anything, and makes a path of it. */
+static bool is_plain_id(const char *id)
+{
+	size_t len = strlen(id);
+
+	return len && len <= 255 && strcmp(id, ".") && strcmp(id, "..") &&
+	       strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-") == len;
+}
+
 int create_main(struct shim *shim)
 {
 	struct creation creation = { .decision = DECISION_INIT, .state_fd = -1 };
@@ -194,6 +203,9 @@ int create_main(struct shim *shim)
 
 	if (!oci_cmdline_id(&shim->line))
 		r = err_set(&err, EINVAL, "%s: the container's id is missing", oci_command_name(shim->line.command));
+	else if (!is_plain_id(oci_cmdline_id(&shim->line)))
+		r = err_set(&err, EINVAL, "%s: a container's id is of letters, digits, '_', '+', '.' and '-', at most 255 of them",
+			    oci_command_name(shim->line.command));
 	if (!r)
 		r = decision_make(shim, oci_cmdline_value(&shim->line, "bundle", "."), decision, &err);
 	if (!r && decision->plan.refusal_count)

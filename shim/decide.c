@@ -5,6 +5,7 @@
 #include "shim/decide.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,15 @@ static int use_runtime(struct shim *shim, struct decision *decision, const char 
 	return 0;
 }
 
+/* Switches that leave something of the host inside, and what keeps a container from reaching it. */
+static void refuse_switches(const struct shim *shim, const struct profile *profile, struct plan *plan)
+{
+	if (oci_cmdline_has(&shim->line, "no-pivot") && (profile->process.capabilities & (1ull << CAP_SYS_CHROOT)))
+		plan_refuse(plan, "process.capabilities", "", "--no-pivot leaves the host's root where CAP_SYS_CHROOT leads back to it");
+	if (oci_cmdline_has(&shim->line, "no-new-keyring") && !profile->seccomp.floor)
+		plan_refuse(plan, "seccomp.floor", "", "--no-new-keyring leaves the caller's keyring to the container");
+}
+
 static int decide(struct shim *shim, const char *bundle, struct decision *decision, struct err *err)
 {
 	struct plan_input input = { .config = &decision->config, .facts = &decision->facts };
@@ -195,6 +205,7 @@ static int decide(struct shim *shim, const char *bundle, struct decision *decisi
 	plan_make(&input, &decision->plan);
 	decision->has_plan = true;
 	refuse_dead_entries(&decision->selection.dead, &decision->plan);
+	refuse_switches(shim, input.profile, &decision->plan);
 	return 0;
 }
 

@@ -95,6 +95,13 @@ static int add_key(void)
 	return syscall(SYS_add_key, "user", "quod-attack", "x", 1, -4 /* uid's own */) < 0 ? -1 : 0;
 }
 
+static int remove_key(void)
+{
+	long key = syscall(SYS_keyctl, 10 /* search */, -4, "user", "quod-attack", 0);
+
+	return key < 0 ? -1 : (int)syscall(SYS_keyctl, 9 /* unlink */, key, -4);
+}
+
 /* The inode that is a file system's root, by the descriptor of a file on it: what path lookup would not give. */
 static int open_root_by_handle(void)
 {
@@ -150,7 +157,7 @@ static int alg_socket(void)
 
 static int mount_tmpfs(void)
 {
-	return mount("t", "/mnt", "tmpfs", 0, NULL);
+	return mount("t", "/tmp", "tmpfs", 0, NULL);
 }
 
 static int unshare_user(void)
@@ -205,6 +212,12 @@ static int transparent(void)
 	return set_option(IPPROTO_IP, IP_TRANSPARENT);
 }
 
+static int be_root(void)
+{
+	errno = EPERM;
+	return geteuid() ? -1 : 0;
+}
+
 static int load_module(void)
 {
 	return (int)syscall(SYS_finit_module, open("/proc/self/exe", O_RDONLY), "", 0) < 0 && errno == EPERM ? -1 : 0;
@@ -216,11 +229,11 @@ static const struct {
 } attempts[] = {
 	{ "mark", mark }, { "transparent", transparent }, { "bind-device", bind_device }, { "source-route", source_route },
 	{ "entropy", add_entropy }, { "ambient", raise_ambient }, { "capset", set_capabilities }, { "clock", step_clock },
-	{ "mlock", lock_memory }, { "add-key", add_key }, { "handle", open_root_by_handle }, { "nice", set_nice },
+	{ "mlock", lock_memory }, { "add-key", add_key }, { "remove-key", remove_key }, { "handle", open_root_by_handle }, { "nice", set_nice },
 	{ "realtime", set_realtime }, { "raw", raw_socket }, { "packet", packet_socket }, { "vsock", vsock_socket },
 	{ "can", can_socket }, { "alg", alg_socket }, { "mount", mount_tmpfs }, { "newuser", unshare_user },
 	{ "newnet", unshare_net }, { "mknod", make_node }, { "chroot", change_root }, { "tiocsti", push_input },
-	{ "syslog", read_kernel_log }, { "hostname", set_host_name }, { "ptrace-first", trace_first }, { "module", load_module },
+	{ "syslog", read_kernel_log }, { "hostname", set_host_name }, { "ptrace-first", trace_first }, { "module", load_module }, { "be-root", be_root },
 };
 
 /* Holds as many terminals as the container gets, until it is killed. */

@@ -27,6 +27,32 @@ attack_setup() {
 	profile=balanced
 }
 
+# make_tries: the file's root file system gets attack-try (attempts) and syscall-probe (what the floor denies).
+make_tries() {
+	local name
+	for name in attack-try syscall-probe; do
+		cc -static -pthread -O1 -o "$BATS_FILE_TMPDIR/rootfs/bin/$name" "$srcdir/tests/live/$name.c"
+	done
+}
+
+# exec_in ARGUMENT...: in c1
+exec_in() {
+	run timeout 20 quod exec "$@" </dev/null
+	printf '%s\n' "exec: $output"
+}
+
+# start [RUNTIME]: c1 runs in the background, under $profile.
+start() {
+	quod --profile "$profile" --runtime "${1:-runc}" create --bundle "$bundle" c1 </dev/null >"$BATS_TEST_TMPDIR/create" 2>&1 3>&- ||
+		{ cat "$BATS_TEST_TMPDIR/create"; return 1; }
+	quod start c1
+}
+
+end() {
+	quod delete --force c1 >/dev/null 2>&1 || :
+	runc delete --force c1 >/dev/null 2>&1 || :
+}
+
 # attack JQ-FILTER [COMMAND]: what the next lines try. COMMAND is a shell's; what it prints is looked at.
 attack() {
 	jq --arg command "${2:-true}; echo at the end" "$1 | .process.args = [\"sh\", \"-c\", \$command]" \
@@ -61,7 +87,7 @@ refused() {
 }
 
 nothing_is_new() { # since $before; what ran before may be on its way out
-	[ -z "$(comm -13 <(echo "$before") <(ls -A /run/quod/containers))" ]
+	[ -z "$(comm -13 <(echo "$before") <(ls -A /run/quod/containers 2>/dev/null))" ]
 }
 
 # held PATTERN: under quod, with either runtime, the container runs to its end, and nothing that it prints matches.
