@@ -286,6 +286,23 @@ refused_in_pod() {
 	refused_in_pod 'is not allowed at /dev/termination-log'
 }
 
+# Podman mounts an overlay over the host's directory beside the container's files, and binds that.
+@test "M37: an overlay that an engine made over a host path is a host path, and secrets aren't the container's to choose" {
+	local storage=/var/lib/containers/storage/overlay-containers/c1/userdata
+	mkdir -p $storage/overlay/1/upper $storage/overlay/1/work $storage/overlay/1/merge $storage/secrets
+	mount -t overlay -o "lowerdir=/srv/secret,upperdir=$storage/overlay/1/upper,workdir=$storage/overlay/1/work" overlay $storage/overlay/1/merge
+	attack "$(mount_at /mnt $storage/overlay/1/merge)" 'cat /mnt/file'
+	works_bare host-secret
+	cp "$bundle/config.json" $storage/
+	bundle=$storage
+	refused 'host path .*/merge is not allowed at /mnt'
+	umount $storage/overlay/1/merge
+	attack "$(mount_at /run/secrets $storage/secrets)"
+	refused 'is not allowed at /run/secrets'
+	attack "$(mount_at /mnt overlay overlay lowerdir=/srv/secret upperdir=/tmp workdir=/tmp)"
+	refused 'mount type overlay is not allowed'
+}
+
 @test "M38: without a writable root nothing is written to the engine's storage" {
 	attack '.root.readonly = false' 'dd if=/dev/zero of=/f bs=1M count=4 2>/dev/null && echo written'
 	works_bare written

@@ -8,6 +8,7 @@ load attack
 
 setup_file() {
 	attack_setup_file
+	make_tries
 }
 
 setup() {
@@ -173,6 +174,15 @@ mapped() { # HOST-ID SIZE
 	refused 'host users'
 	attack '.linux.uidMappings = [{containerID: 0, hostID: 0, size: 1}]'
 	refused "host's id 0"
+}
+
+@test "N14: no namespace is made inside, with or without capabilities" {
+	attack . 'attack-try newuser newnet; unshare -U true 2>/dev/null && echo worked'
+	works_bare 'newuser worked'
+	held worked
+	attack '.process.user = {uid: 1000, gid: 1000} | .process.capabilities = {}' 'attack-try newuser; syscall-probe deny | grep -E "^BAD (clone|unshare|setns)"'
+	works_bare 'newuser worked'
+	held 'worked|BAD'
 }
 
 @test "N15: nothing of quod's or the host's is among the processes inside" {

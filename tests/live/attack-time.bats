@@ -179,7 +179,7 @@ nobody_sleeps() { ! pgrep -f 'sleep 78'; }
 	attack . 'trap "" TERM; while :; do sh -c "trap \"\" TERM; sleep 79" & done 2>/dev/null; while :; do :; done'
 	start
 	wait_for 6 is_stopped
-	! pgrep -f 'sleep 79'
+	none pgrep -f 'sleep 79'
 }
 
 @test "T26: what is run beside the container, a health check or a last command, is bound by the same budget" {

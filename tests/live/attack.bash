@@ -27,6 +27,11 @@ attack_setup() {
 	profile=balanced
 }
 
+# none COMMAND...: it fails. (`! COMMAND` in a test is no assertion.)
+none() {
+	if "$@"; then return 1; fi
+}
+
 # make_tries: the file's root file system gets attack-try (attempts) and syscall-probe (what the floor denies).
 make_tries() {
 	local name
