@@ -141,7 +141,10 @@ static size_t count_entries(const struct profile *profile)
 
 static void judge_table(struct proof *proof, const struct probe *probe)
 {
-	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive;
+	/* what turns DNS round is only in the table of who made the namespace */
+	bool has_names = json_bool(json_get(json_get(proof->record->plan, "ruleset"), "has_names"), false) &&
+			 json_bool(json_get(proof->record->plan, "has_network"), false);
+	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive && (probe->table.has_names || !has_names);
 
 	proof_add(proof, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
 		   "nf_tables of its namespace", "drops all but %zu entries", count_entries(proof->profile));
@@ -150,6 +153,7 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 	else
 		proof_saw(proof, "%s%s", !probe->table.has_table ? "no table" :
 			   !probe->table.is_whole ? "the table was changed" :
+			   has_names && !probe->table.has_names ? "DNS is not turned to the warden" :
 			   !probe->table.is_alive ? "closed: its gate does not renew it" : "table quod, policy drop",
 			   probe->table.is_owned ? ", owned by its gate" : "");
 }

@@ -8,6 +8,8 @@
  *   changed=MS   waits for the gate's word            garbage      sends what is no message
  *   close        closes the channel                   status       what the kernel says of the gate
  *   pause        stops the gate's process              resume
+ *   learn=COUNT:PROTOCOL:MS  as the warden: 192.0.2.1 and on, port 443, for so long; prints the answer
+ *   babble       as the warden: sends what is no message
  *   ended=MS     waits for the gate's end             intrude      lets the gate make a system call that it has no use for
  *
  * orphan=1: the table belongs to nobody (as before Linux 6.9), so that others can change it. deaf=1: the watching socket has
@@ -29,6 +31,7 @@
 struct run {
 	struct gate_settings settings;
 	int channel_fd;		/* the guardian's end */
+	int learn_fd;		/* the warden's */
 	bool orphan, deaf;
 	pid_t gate_pid;
 };
@@ -55,7 +58,7 @@ static void sleep_ms(long ms)
 static int install(struct run *run)
 {
 	struct ruleset ruleset = {
-		.egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = run->settings.alive_ms,
+		.egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = run->settings.alive_ms, .has_names = true,
 	};
 	struct err err = ERR_INIT;
 	int little = 1;
@@ -79,16 +82,20 @@ static int install(struct run *run)
 
 static int start(struct run *run)
 {
-	int ends[2];
+	int ends[2], learn[2];
 
-	if (install(run) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+	if (install(run) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, learn) < 0)
 		return -1;
 	run->settings.channel_fd = ends[1];
 	run->channel_fd = ends[0];
+	run->settings.learn_fd = learn[1];
+	run->learn_fd = learn[0];
 	run->gate_pid = fork();
 	if (run->gate_pid == 0)
 		_exit(gate_main(&run->settings));
 	close(ends[1]);
+	close(learn[1]);
 	close(run->settings.nl_fd);
 	close(run->settings.watch_fd);
 	return run->gate_pid < 0 ? -1 : 0;
@@ -130,6 +137,24 @@ static void step_beats(struct run *run, const char *value)
 		fflush(stdout);
 		sleep_ms(every ? atol(every + 1) : 0);
 	}
+}
+
+static void step_learn(struct run *run, const char *value)
+{
+	struct gate_learn message = { .number = 7 };
+	struct gate_learnt answer = { 0, 0 };
+	struct pollfd end = { .fd = run->learn_fd, .events = POLLIN };
+	unsigned protocol = 0;
+
+	if (sscanf(value, "%u:%u:%u", &message.count, &protocol, &message.lifetime_ms) != 3)
+		return;
+	for (uint32_t i = 0; i < message.count && i < RULESET_LEARN_MAX; i++)
+		message.openings[i] = (struct ruleset_opening){ 4, (uint8_t)protocol, 443, { 192, 0, 2, (uint8_t)(i + 1) } };
+	if (send(run->learn_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0 || poll(&end, 1, 500) != 1 ||
+	    recv(run->learn_fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
+		puts("learn: no answer");
+	else
+		printf("learn: number=%u error=%d\n", answer.number, answer.error);
 }
 
 static void step_changed(struct run *run, int ms)
@@ -192,6 +217,10 @@ static int take_step(struct run *run, const char *step)
 		step_shell(value);
 	else if (!strncmp(step, "changed=", 8))
 		step_changed(run, atoi(value));
+	else if (!strncmp(step, "learn=", 6))
+		step_learn(run, value);
+	else if (!strcmp(step, "babble"))
+		printf("babble: %zd\n", send(run->learn_fd, "xyz", 3, MSG_NOSIGNAL));
 	else if (!strcmp(step, "garbage"))
 		printf("garbage: %zd\n", send(run->channel_fd, "xyz", 3, MSG_NOSIGNAL));
 	else if (!strcmp(step, "intrude"))

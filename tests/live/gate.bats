@@ -29,7 +29,7 @@ has() {
 	has "CapAmb:	0000000000000000"
 	has "NoNewPrivs:	1"
 	has "Seccomp:	2"
-	has "fds: 6"
+	has "fds: 7"
 	grep -qE '^Max core file size +0 +0 ' <<<"$output"
 }
 
@@ -119,4 +119,42 @@ has() {
 @test "gate: a message that it doesn't know ends it" {
 	gate beat garbage ended=1000
 	has "ended 1"
+}
+
+learnt() {
+	echo "sh=$load_program inspect | grep '^set learnt4'"
+}
+
+@test "gate: what the warden names is in the set when it answers, up to the most that one message holds" {
+	gate "learn=1:6:60000" "$(learnt)" "learn=128:6:60000" "$(learnt)"
+	[ "$(grep -cx 'learn: number=7 error=0' <<<"$output")" = 2 ]
+	has "set learnt4: there=1 elements=1"
+	has "set learnt4: there=1 elements=128"
+}
+
+@test "gate: what was learnt ages, and learnt again begins anew" {
+	gate "learn=2:6:600" sleep=400 "learn=1:6:600" sleep=400 "$(learnt)" sleep=500 "$(learnt)"
+	has "set learnt4: there=1 elements=1"
+	has "set learnt4: there=1 elements=0"
+}
+
+@test "gate: what is no opening is not learnt, and nothing beside it is" {
+	gate "learn=0:6:60000" "learn=129:6:60000" "learn=1:1:60000" "learn=1:132:60000" "learn=1:6:0" "$(learnt)" beat
+	[ "$(grep -cx 'learn: number=7 error=22' <<<"$output")" = 5 ]
+	has "set learnt4: there=1 elements=0"
+	has "beat: error=0 out=0 in=0 denied=0"
+}
+
+@test "gate: a warden that says what none says is not heard again, and the beat goes on" {
+	gate babble "learn=1:6:60000" beat "$(learnt)"
+	has "learn: no answer"
+	has "set learnt4: there=1 elements=0"
+	has "beat: error=0 out=0 in=0 denied=0"
+}
+
+@test "gate: a lifetime beyond an hour is none that a warden says" {
+	gate "learn=1:6:3600001" beat "$(learnt)"
+	has "learn: no answer"
+	has "set learnt4: there=1 elements=0"
+	has "beat: error=0 out=0 in=0 denied=0"
 }
