@@ -9,7 +9,7 @@ load attack
 
 setup_file() {
 	attack_setup_file
-	mkdir -p /srv/work/web /srv/conf/web /srv/secret
+	mkdir -p /srv/site/web /srv/conf/web /srv/secret
 	echo host-secret >/srv/secret/file
 	echo conf >/srv/conf/web/file
 }
@@ -27,7 +27,7 @@ teardown() {
 	works_bare host-secret
 	refused 'host path /srv/secret is not allowed at /mnt \(mounts.allow\)'
 	local source
-	for source in / /srv /etc/shadow /proc/1/root /proc/self/root/srv/secret //srv/./secret/ /srv/work/../secret; do
+	for source in / /srv /etc/shadow /proc/1/root /proc/self/root/srv/secret //srv/./secret/ /srv/site/../secret; do
 		attack "$(mount_at /mnt "$source")"
 		refused 'host path .* is not allowed at /mnt'
 	done
@@ -44,12 +44,12 @@ teardown() {
 }
 
 @test "M11: the sockets of engines are refused, even below a path that is allowed" {
-	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' /srv/work/web/engine.sock
-	attack "$(mount_at /workspace/s /srv/work/web/engine.sock)" '[ ! -S /workspace/s ] || echo reached'
+	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' /srv/site/web/engine.sock
+	attack "$(mount_at /workspace/s /srv/site/web/engine.sock)" '[ ! -S /workspace/s ] || echo reached'
 	works_bare reached
 	profile=work
 	refused 'engine.sock \(a socket\) is neither a directory nor a file'
-	rm /srv/work/web/engine.sock
+	rm /srv/site/web/engine.sock
 }
 
 @test "M17: no file system of the kernel's but the ordinary ones, and these only at their own places" {
@@ -89,7 +89,7 @@ teardown() {
 		attack "$(mount_at "$place" tmpfs tmpfs rw)"
 		refused "nothing may be mounted at"
 		profile=work
-		attack "$(mount_at "$place" /srv/work/web)"
+		attack "$(mount_at "$place" /srv/site/web)"
 		refused "nothing may be mounted at|is not allowed at"
 		profile=balanced
 	done
@@ -99,11 +99,11 @@ teardown() {
 
 @test "M25: nothing that is mounted on either side shows on the other" {
 	profile=work
-	attack "$(mount_at /workspace /srv/work/web bind rbind rshared) | .linux.rootfsPropagation = \"shared\"" \
+	attack "$(mount_at /workspace /srv/site/web bind rbind rshared) | .linux.rootfsPropagation = \"shared\"" \
 		'grep -c " shared:\| master:" /proc/self/mountinfo | sed s/^/open:/'
 	works_bare 'open:[1-9]'
 	held 'open:[1-9]'
-	attack "$(mount_at /workspace /srv/work/web bind rbind slave) | .linux.rootfsPropagation = \"rslave\"" \
+	attack "$(mount_at /workspace /srv/site/web bind rbind slave) | .linux.rootfsPropagation = \"rslave\"" \
 		'grep -c " shared:\| master:" /proc/self/mountinfo | sed s/^/open:/'
 	held 'open:[1-9]'
 	attack '.linux.rootfsPropagation = "loose"'
@@ -112,15 +112,15 @@ teardown() {
 
 # 300 creates while two directories that lie in a directory of another user change places.
 @test "M26: a source that is swapped for a link while containers are made never leads to the host" {
-	mkdir -p /srv/work/race/a
-	echo mine >/srv/work/race/a/file
-	ln -s /srv/secret /srv/work/race/b
-	chown -h 1000:1000 /srv/work/race /srv/work/race/a /srv/work/race/b
+	mkdir -p /srv/site/race/a
+	echo mine >/srv/site/race/a/file
+	ln -s /srv/secret /srv/site/race/b
+	chown -h 1000:1000 /srv/site/race /srv/site/race/a /srv/site/race/b
 	cc -O1 -o "$BATS_TEST_TMPDIR/swap" "$srcdir/tests/live/attack-swap.c"
-	"$BATS_TEST_TMPDIR/swap" /srv/work/race/a /srv/work/race/b 3>&- &
+	"$BATS_TEST_TMPDIR/swap" /srv/site/race/a /srv/site/race/b 3>&- &
 	swap=$!
 	local i seen=0 mine=0
-	attack "$(mount_at /workspace /srv/work/race/a)" 'cat /workspace/file'
+	attack "$(mount_at /workspace /srv/site/race/a)" 'cat /workspace/file'
 	for ((i = 0; i < 100 && seen == 0; i++)); do
 		output=$(runc run --bundle "$bundle" c1 2>&1 </dev/null) || :
 		[[ $output != *host-secret* ]] || seen=1
@@ -148,7 +148,7 @@ teardown() {
 	local place
 	for place in /workspace/p /workspace/q /workspace/p/sys /workspace/r /workspace/dangling /workspace/dangling/x \
 		/workspace/../proc /workspace/.. workspace/../../proc; do
-		attack "$own_root | $(mount_at "$place" /srv/work/web)"
+		attack "$own_root | $(mount_at "$place" /srv/site/web)"
 		refused 'nothing may be mounted at|is not allowed at|is no place in the root file system'
 	done
 }
@@ -156,18 +156,18 @@ teardown() {
 # What stands in front of it, a volume or a workspace, may hold a link at the place where the next one is to stand.
 @test "M27: a destination below another mount lands where it says, whatever that mount holds" {
 	profile=work
-	mkdir -p /srv/work/front /srv/work/back
-	ln -sfn /proc /srv/work/front/l
-	ln -sfn /etc /srv/work/front/e
-	echo faked >/srv/work/back/version
-	attack "$(mount_at /workspace /srv/work/front) | $(mount_at /workspace/l /srv/work/back)" 'cat /proc/version'
+	mkdir -p /srv/site/front /srv/site/back
+	ln -sfn /proc /srv/site/front/l
+	ln -sfn /etc /srv/site/front/e
+	echo faked >/srv/site/back/version
+	attack "$(mount_at /workspace /srv/site/front) | $(mount_at /workspace/l /srv/site/back)" 'cat /proc/version'
 	works_bare -r crun faked
 	refused '/workspace/l is no place'
-	attack "$(mount_at /workspace /srv/work/front) | $(mount_at /workspace/e /srv/work/back)" 'ls /etc'
+	attack "$(mount_at /workspace /srv/site/front) | $(mount_at /workspace/e /srv/site/back)" 'ls /etc'
 	works_bare -r runc version
 	refused '/workspace/e is no place'
-	mkdir -p /srv/work/front/plain
-	attack "$(mount_at /workspace /srv/work/front) | $(mount_at /workspace/plain /srv/work/back)" 'cat /workspace/plain/version'
+	mkdir -p /srv/site/front/plain
+	attack "$(mount_at /workspace /srv/site/front) | $(mount_at /workspace/plain /srv/site/back)" 'cat /workspace/plain/version'
 	runs faked
 }
 
@@ -175,7 +175,7 @@ teardown() {
 	profile=work
 	own_rootfs
 	ln -s ../../../../../../../../../../srv/secret "$bundle/rootfs/workspace/out"
-	attack "$own_root | $(mount_at /workspace/out/made /srv/work/web)"
+	attack "$own_root | $(mount_at /workspace/out/made /srv/site/web)"
 	run quod-work run --bundle "$bundle" c1 </dev/null
 	echo "$output"
 	[ ! -e /srv/secret/made ]
@@ -193,7 +193,7 @@ teardown() {
 	profile=work
 	local option
 	for option in idmap ridmap 'idmap=uids=0-1000-1'; do
-		attack "$(mount_at /workspace /srv/work/web bind rbind "$option")"
+		attack "$(mount_at /workspace /srv/site/web bind rbind "$option")"
 		refused "option '.*' is not allowed"
 	done
 }
@@ -203,7 +203,7 @@ teardown() {
 	local option
 	for option in copy-symlink src-nofollow dest-nofollow tmpcopyup rsuid rdev 'context=x' 'data=x' 'size=1m' remount mand silent \
 		iversion lazytime nosymfollow,dev RO Rbind 'bind ' ' ro' 'ro,dev' ''; do
-		attack "$(mount_at /workspace /srv/work/web bind rbind "$option")"
+		attack "$(mount_at /workspace /srv/site/web bind rbind "$option")"
 		refused "option '.*' is not allowed"
 	done
 }
@@ -313,15 +313,15 @@ refused_in_pod() {
 
 @test "M40: FIFOs and devices are no sources, even below a path that is allowed" {
 	profile=work
-	mkfifo /srv/work/web/fifo
-	mknod /srv/work/web/kmsg c 1 11
-	attack "$(mount_at /workspace/f /srv/work/web/fifo)"
+	mkfifo /srv/site/web/fifo
+	mknod /srv/site/web/kmsg c 1 11
+	attack "$(mount_at /workspace/f /srv/site/web/fifo)"
 	refused 'fifo \(a FIFO\) is neither'
-	attack "$(mount_at /workspace/f /srv/work/web/kmsg)"
+	attack "$(mount_at /workspace/f /srv/site/web/kmsg)"
 	refused 'kmsg \(a device\) is neither'
-	attack "$(mount_at /workspace /srv/work/web)" 'echo x >/workspace/kmsg && echo written; head -c 1 /workspace/kmsg && echo read'
+	attack "$(mount_at /workspace /srv/site/web)" 'echo x >/workspace/kmsg && echo written; head -c 1 /workspace/kmsg && echo read'
 	held 'written|read'
-	rm /srv/work/web/fifo /srv/work/web/kmsg
+	rm /srv/site/web/fifo /srv/site/web/kmsg
 }
 
 @test "M41: /dev/shm and every other tmpfs have a bound" {

@@ -8,7 +8,7 @@ load attack
 
 setup_file() {
 	attack_setup_file
-	mkdir -p /srv/work/web /srv/secret
+	mkdir -p /srv/site/web /srv/secret
 	echo host-secret >/srv/secret/file
 }
 
@@ -44,8 +44,8 @@ raw() {
 
 @test "P06: a string that two readers cut differently is refused" {
 	local string
-	for string in '"/srv/work/web\u0000/../../secret"' '"/srv/\ud800secret"' '"/srv/\udc00\ud800"' '"/srv/work/web\x"' "\"/srv/work/web$(printf '\xc0\xaf')secret\"" \
-		"\"/srv/$(printf '\xff')\"" "\"/srv/$(printf '\xed\xa0\x80')\"" '"/srv/work/web' "'/srv/work/web'" "\"/srv/work/$(printf '\t')web\""; do
+	for string in '"/srv/site/web\u0000/../../secret"' '"/srv/\ud800secret"' '"/srv/\udc00\ud800"' '"/srv/site/web\x"' "\"/srv/site/web$(printf '\xc0\xaf')secret\"" \
+		"\"/srv/$(printf '\xff')\"" "\"/srv/$(printf '\xed\xa0\x80')\"" '"/srv/site/web' "'/srv/site/web'" "\"/srv/site/$(printf '\t')web\""; do
 		raw '.mounts[0].source' "$string"
 		refused '.'
 	done
@@ -72,11 +72,11 @@ raw() {
 	profile=work
 	local other
 	for other in /workspace/. //workspace /workspace/ /./workspace /workspace//; do
-		attack "$(mount_at /workspace /srv/work/web) | $(mount_at "$other" /srv/work/web)"
+		attack "$(mount_at /workspace /srv/site/web) | $(mount_at "$other" /srv/site/web)"
 		refused 'two mounts stand at /workspace'
 	done
 	for other in '' . .. workspace ../x /a/../b; do
-		attack "$(mount_at "$other" /srv/work/web)"
+		attack "$(mount_at "$other" /srv/site/web)"
 		refused 'no place|is not allowed at|nothing may be mounted'
 	done
 }

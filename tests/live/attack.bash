@@ -12,7 +12,7 @@ attack_setup_file() {
 	J
 	write_profile work <<-'J'
 		{ "version": 1, "extends": "balanced", "mounts": { "allow": [
-			{ "source": "/srv/work/**", "destination": "/workspace/**", "readonly": false },
+			{ "source": "/srv/site/**", "destination": "/workspace/**", "readonly": false },
 			{ "source": "/srv/conf/**", "destination": "/conf/**", "readonly": true } ] } }
 	J
 	make_rootfs "$BATS_FILE_TMPDIR/rootfs"

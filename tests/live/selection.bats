@@ -10,14 +10,14 @@ setup_file() {
 }
 
 setup() {
-	rm -rf /etc/quod /srv/work
+	rm -rf /etc/quod /srv/site
 	bundle=$BATS_TEST_TMPDIR/bundle
 	make_bundle "$bundle" '.process.args = ["sh", "-c", "echo profile $QUOD_PROFILE; ulimit -n"] |
 		.process.rlimits = [{"type": "RLIMIT_NOFILE", "hard": 1000, "soft": 1000}]'
-	mkdir -p /srv/work/web/src /srv/work/api
+	mkdir -p /srv/site/web/src /srv/site/api
 	write_profile wide <<-'J'
 		{ "version": 1, "extends": "balanced", "egress": { "allow": ["10.0.0.0/8:443", "192.0.2.7:80"] },
-		  "mounts": { "protect": [], "allow": [ { "source": "/srv/work/**", "destination": "/workspace/**", "readonly": false } ] },
+		  "mounts": { "protect": [], "allow": [ { "source": "/srv/site/**", "destination": "/workspace/**", "readonly": false } ] },
 		  "process": { "rlimits": { "nofile": 900 } } }
 	J
 	write_profile small <<-'J'
@@ -92,14 +92,14 @@ chosen() { # what explain says: chosen_by and tightened_by
 
 @test "selection: a rule for a workspace looks where its source really lies" {
 	write_config <<<'{ "version": 1, "default_profile": "small",
-		"rules": [ { "match": { "workspace": "/srv/work/web/**" }, "profile": "wide" } ] }'
+		"rules": [ { "match": { "workspace": "/srv/site/web/**" }, "profile": "wide" } ] }'
 	ran small 64
-	mount_workspace /srv/work/web
+	mount_workspace /srv/site/web
 	ran wide 900
-	ln -s ../api /srv/work/web/link
-	edit_bundle "$bundle" '.mounts[-1].source = "/srv/work/web/link"'
-	refused "host path /srv/work/api is not allowed at /workspace (mounts.allow)"
-	edit_bundle "$bundle" '.mounts[-1].source = "/srv/work/web" | .mounts[-1].destination = "/elsewhere"'
+	ln -s ../api /srv/site/web/link
+	edit_bundle "$bundle" '.mounts[-1].source = "/srv/site/web/link"'
+	refused "host path /srv/site/api is not allowed at /workspace (mounts.allow)"
+	edit_bundle "$bundle" '.mounts[-1].source = "/srv/site/web" | .mounts[-1].destination = "/elsewhere"'
 	refused "refused by profile 'small'"
 }
 
@@ -158,14 +158,14 @@ chosen() { # what explain says: chosen_by and tightened_by
 }
 
 @test "selection: the project's own file tightens, and never widens" {
-	mount_workspace /srv/work/web
+	mount_workspace /srv/site/web
 	ran wide 900
-	echo '{ "version": 1, "process": { "rlimits": { "nofile": 32 } } /* enough */ }' >/srv/work/web/.quod.json
+	echo '{ "version": 1, "process": { "rlimits": { "nofile": 32 } } /* enough */ }' >/srv/site/web/.quod.json
 	ran wide 32
-	[ "$(chosen)" = '["default_profile","/srv/work/web/.quod.json"]' ]
+	[ "$(chosen)" = '["default_profile","/srv/site/web/.quod.json"]' ]
 	echo '{ "version": 1, "process": { "rlimits": { "nofile": 99999 }, "capabilities": ["CAP_SYS_ADMIN"] },
 		"seccomp": { "floor": false }, "mounts": { "allow": [ { "source": "/**", "destination": "/**", "readonly": false } ] } }' \
-		>/srv/work/web/.quod.json
+		>/srv/site/web/.quod.json
 	ran wide 900
 	edit_bundle "$bundle" '.process.args = ["grep", "CapBnd", "/proc/self/status"]'
 	run quod run --bundle "$bundle" c1
@@ -176,33 +176,33 @@ chosen() { # what explain says: chosen_by and tightened_by
 }
 
 @test "selection: a project can have its workspace read-only, or not at all" {
-	mount_workspace /srv/work/web
+	mount_workspace /srv/site/web
 	edit_bundle "$bundle" '.process.args = ["sh", "-c", "touch /workspace/x && echo written"]'
 	run quod run --bundle "$bundle" c1
 	[ "$output" = written ]
-	echo '{ "version": 1, "mounts": { "allow": [ { "source": "/srv/**", "destination": "/workspace" } ] } }' >/srv/work/web/.quod.json
+	echo '{ "version": 1, "mounts": { "allow": [ { "source": "/srv/**", "destination": "/workspace" } ] } }' >/srv/site/web/.quod.json
 	run quod run --bundle "$bundle" c1
 	[[ $output == *"Read-only file system"* ]]
-	echo '{ "version": 1, "mounts": { "allow": [] } }' >/srv/work/web/.quod.json
-	refused "host path /srv/work/web is not allowed at /workspace"
+	echo '{ "version": 1, "mounts": { "allow": [] } }' >/srv/site/web/.quod.json
+	refused "host path /srv/site/web is not allowed at /workspace"
 }
 
 @test "selection: a project's word that is no good refuses the container" {
-	mount_workspace /srv/work/web
-	echo '{ "version": 1, "budget": {} }' >/srv/work/web/.quod.json
-	refused "/srv/work/web/.quod.json:1: /budget: unknown key 'budget'"
-	echo '{ "version": 1, "extends": "small" }' >/srv/work/web/.quod.json
+	mount_workspace /srv/site/web
+	echo '{ "version": 1, "budget": {} }' >/srv/site/web/.quod.json
+	refused "/srv/site/web/.quod.json:1: /budget: unknown key 'budget'"
+	echo '{ "version": 1, "extends": "small" }' >/srv/site/web/.quod.json
 	refused "extends is not a project's own to say"
-	echo '{ "version": 1, "process": { "env": { "set": { "LD_PRELOAD": "/workspace/x" } } } }' >/srv/work/web/.quod.json
+	echo '{ "version": 1, "process": { "env": { "set": { "LD_PRELOAD": "/workspace/x" } } } }' >/srv/site/web/.quod.json
 	refused "process.env.set is not a project's own to say"
-	ln -sf /etc/quod/profiles/small.json /srv/work/web/.quod.json
-	refused "/srv/work/web/.quod.json"
-	rm /srv/work/web/.quod.json
-	mkfifo /srv/work/web/.quod.json
+	ln -sf /etc/quod/profiles/small.json /srv/site/web/.quod.json
+	refused "/srv/site/web/.quod.json"
+	rm /srv/site/web/.quod.json
+	mkfifo /srv/site/web/.quod.json
 	refused "is no regular file"
-	rm /srv/work/web/.quod.json
+	rm /srv/site/web/.quod.json
 	# of a workspace that is only read nobody asks
-	echo nonsense >/srv/work/web/.quod.json
+	echo nonsense >/srv/site/web/.quod.json
 	edit_bundle "$bundle" '.mounts[-1].options = ["bind", "ro"]'
 	ran wide 900
 }
@@ -281,16 +281,16 @@ chosen() { # what explain says: chosen_by and tightened_by
 @test "runtime: one with a known escape is refused where quod.json says so" {
 	cat >/usr/local/sbin/runc-test <<-'S'
 		#!/bin/sh
-		[ "$1" = --version ] && { echo "runc version $(cat /srv/work/version)"; exit; }
+		[ "$1" = --version ] && { echo "runc version $(cat /srv/site/version)"; exit; }
 		exec runc "$@"
 	S
 	chmod 755 /usr/local/sbin/runc-test
 	write_config <<<'{ "version": 1, "default_profile": "wide", "runtime": ["runc-test"], "require_safe_runtime": true }'
-	echo 1.2.7 >/srv/work/version
+	echo 1.2.7 >/srv/site/version
 	refused "runtime /usr/local/sbin/runc-test, runc version 1.2.7, has known escapes: CVE-2025-31133"
-	echo 1.4.0 >/srv/work/version
+	echo 1.4.0 >/srv/site/version
 	ran wide 900
-	echo new >/srv/work/version
+	echo new >/srv/site/version
 	refused "its version can't be told"
 }
 
