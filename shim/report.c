@@ -72,12 +72,13 @@ int report_failure(const struct shim *shim, const char *text)
 	struct oci_cmdline parsed = { 0 };
 	struct err ignored = ERR_INIT;
 
-	buf_put_plain(&plain, text ? text : "");
-	buf_printf(&line, "quod: %s\n", plain.len ? plain.data : "unknown failure");
+	buf_puts(&plain, "quod: ");
+	buf_put_plain(&plain, text && *text ? text : "unknown failure");
+	buf_printf(&line, "%s\n", plain.data);
 	file_write_all(STDERR_FILENO, line.data, line.len);
 	if (!shim->line.argv && shim->argv)
 		oci_cmdline_parse(OCI_DIALECT_RUNC, shim->argc, shim->argv, &parsed, &ignored);
-	write_log(shim->line.argv ? &shim->line : &parsed, plain.len ? plain.data : "unknown failure");
+	write_log(shim->line.argv ? &shim->line : &parsed, plain.data);
 	oci_cmdline_free(&parsed);
 	return 1;
 }

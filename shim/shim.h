@@ -55,7 +55,7 @@ int runtime_exec(const char *path, char **argv, struct err *err);
 /* Runs the runtime and waits; its stdout into *output (NULL: inherited). Returns its exit status, or negative errno. */
 int runtime_run(const char *path, char **argv, struct buf *output, struct err *err);
 
-/* One line on stderr "quod: TEXT" and the same text into the runtime's --log file in its --log-format; returns 1, the exit
+/* One line on stderr "quod: TEXT" and the same line into the runtime's --log file in its --log-format; returns 1, the exit
  * status. TEXT is escaped. */
 int report_failure(const struct shim *shim, const char *text);
 

@@ -135,7 +135,7 @@ handed_on() {
 	local status=0
 	"$quod" --runtime "$probe" --log log --log-format json create <&- >&- 2>&- || status=$?
 	[ "$status" = 1 ]
-	[ "$(jq -r .msg log)" = "create: the container's id is missing" ]
+	[ "$(jq -r .msg log)" = "quod: create: the container's id is missing" ]
 	[ "$(wc -l <log)" = 1 ]
 	make_probe 'ls -l /proc/self/fd | grep -c "[012] -> /dev/null" >seen'
 	"$quod" --runtime "$probe" kill id <&- >&- 2>&-
@@ -238,13 +238,13 @@ handed_on() {
 	run "$quod" --runtime "$probe" --log "$PWD/log.json" --log-format=json exec $'i\ed' sh
 	[ "$status" = 1 ]
 	[ "$(jq -r .level log.json)" = error ]
-	[ "$(jq -r .msg log.json)" = "exec: 'i\\x1bd' is not a container of quod's" ]
+	[ "$(jq -r .msg log.json)" = "quod: exec: 'i\\x1bd' is not a container of quod's" ]
 	jq -e '.time | fromdate' log.json
 	run "$quod" --runtime "$probe" --log "$PWD/log.text" exec id sh
-	grep -q '^time=".*Z" level=error msg="exec: .id. is not' log.text
+	grep -q '^time=".*Z" level=error msg="quod: exec: .id. is not' log.text
 	run "$quod" --profile --log "$PWD/log.early" --log-format json create id
 	[ "$status" = 1 ]
-	[ "$(jq -r .msg log.early)" = "--profile: a value is missing" ]
+	[ "$(jq -r .msg log.early)" = "quod: --profile: a value is missing" ]
 }
 
 @test "quod: it never executes itself, nor what others may write" {

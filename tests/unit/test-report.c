@@ -67,18 +67,18 @@ static void test_forms(const char *dir)
 	cleanup_free char *first = report(json, "no \"/etc\"\x1b[31m\nhere", false, errors), *text = read_whole(log);
 
 	IS_STR(first, "quod: no \"/etc\"\\x1b[31m\\x0ahere\n", "report: stderr has one line, with escapes as text");
-	OK(matches(text, "^\\{\"level\":\"error\",\"msg\":\"no \\\\\"/etc\\\\\"\\\\\\\\x1b\\[31m\\\\\\\\x0ahere\",\"time\":\"" STAMP "\"\\}\n$"),
+	OK(matches(text, "^\\{\"level\":\"error\",\"msg\":\"quod: no \\\\\"/etc\\\\\"\\\\\\\\x1b\\[31m\\\\\\\\x0ahere\",\"time\":\"" STAMP "\"\\}\n$"),
 	   "report: the log has one JSON object, as runc writes it");
 	unlink(log);
 	free(report(plain, "no", false, errors));
 	cleanup_free char *logrus = read_whole(log);
-	OK(matches(logrus, "^time=\"" STAMP "\" level=error msg=\"no\"\n$"), "report: without a format the log is runc's text");
+	OK(matches(logrus, "^time=\"" STAMP "\" level=error msg=\"quod: no\"\n$"), "report: without a format the log is runc's text");
 	free(report(plain, "again", true, errors));
 	cleanup_free char *both = read_whole(log);
-	OK(matches(both, "msg=\"no\"\n.*msg=\"again\"\n$"), "report: a log is added to");
+	OK(matches(both, "msg=\"quod: no\"\n.*msg=\"quod: again\"\n$"), "report: a log is added to");
 	free(report(crun, "no", true, errors));
 	cleanup_free char *of_crun = read_whole(log2);
-	OK(matches(of_crun, "msg=\"no\""), "report: crun's file:PATH is a log");
+	OK(matches(of_crun, "msg=\"quod: no\""), "report: crun's file:PATH is a log");
 	unlink(log);
 	unlink(log2);
 	unlink(errors);
