@@ -122,6 +122,7 @@ denied() {
 	denied add_key keyctl request_key
 	attack "$wide" 'attack-try add-key'
 	works_bare 'add-key worked'
+	"$BATS_FILE_TMPDIR/rootfs/bin/attack-try" remove-key # it is the whole machine's
 	held worked
 }
 
