@@ -232,9 +232,9 @@ raw() {
 	quod --profile balanced --runtime /usr/local/bin/lazy-runc create --bundle "$bundle" c1 </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
 	# what can only be seen once it runs is for the guardian to see, at once
 	quod start c1 </dev/null >>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- || :
-	wait_for 2 sh -c '! quod state c1 | grep -q running'
+	wait_for 8 sh -c '! quod state c1 | grep -q running'
 	cat "$BATS_TEST_TMPDIR/out"; tail -n 1 /var/log/quod/audit.jsonl
-	wait_for 2 sh -c 'tail -n 1 /var/log/quod/audit.jsonl | grep -q "not proven at its first instruction"'
+	wait_for 8 sh -c 'tail -n 1 /var/log/quod/audit.jsonl | grep -q "not proven at its first instruction"'
 	rm -f /etc/quod/quod.json /usr/local/bin/lazy-runc
 }
 

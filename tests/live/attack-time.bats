@@ -137,7 +137,7 @@ limit() { # FILE CONTROLLER: of c1
 	profile=slow
 	attack . 'trap "touch /tmp/termed" TERM; while :; do sleep 0.1; done'
 	start
-	wait_for 3 test -e "/proc/$(quod state c1 | jq .pid)/root/tmp/termed"
+	wait_for 8 test -e "/proc/$(quod state c1 | jq .pid)/root/tmp/termed"
 	exec_in --detach c1 sh -c 'sleep 78'
 	[ "$status" = 1 ]
 	[[ $output == *budget* ]]

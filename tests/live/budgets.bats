@@ -84,8 +84,8 @@ wall_ends() {
 	create wall || return
 	timed wait_for 5 has_stopped || return
 	[ "$took_ms" -gt 1000 ] || return
-	wait_for 3 is_ended_as "wall 2s spent" || return
-	wait_for 3 no_helper_left || return
+	wait_for 8 is_ended_as "wall 2s spent" || return
+	wait_for 8 no_helper_left || return
 	delete
 }
 @test "budgets: the wall budget ends a container, who ignores SIGTERM too, and nothing is left" {
@@ -96,7 +96,7 @@ wall_ends() {
 cpu_ends() {
 	create cpu || return
 	wait_for 8 has_stopped || return
-	wait_for 3 is_ended_as "cpu 1s spent" || return
+	wait_for 8 is_ended_as "cpu 1s spent" || return
 	spent=$(sed -n 's/^cpu_us //p' /var/lib/quod/ledger/*)
 	echo "spent $spent us"
 	[ "$spent" -ge 1000000 ] || return
@@ -112,7 +112,7 @@ pause_ends() {
 	create wall || return
 	quod pause c1 || return
 	wait_for 6 has_stopped || return
-	wait_for 3 is_ended_as "wall 2s spent" || return
+	wait_for 8 is_ended_as "wall 2s spent" || return
 	delete
 }
 @test "budgets: paused time is wall time, and a paused container ends, too" {
@@ -138,7 +138,7 @@ freezes() {
 	run quod resume c1
 	[ "$status" = 1 ] || return
 	delete || return
-	wait_for 3 no_helper_left
+	wait_for 8 no_helper_left
 }
 @test "budgets: on_exhausted freeze leaves it paused, and it can't be resumed" {
 	run_in 'sleep 60'
@@ -148,7 +148,7 @@ freezes() {
 spent_stays_spent() {
 	create wall || return
 	wait_for 6 has_stopped || return
-	wait_for 3 is_ended_as "wall 2s spent" || return
+	wait_for 8 is_ended_as "wall 2s spent" || return
 	delete || return
 	run quod --profile wall run --bundle "$bundle" c1
 	echo "$output"
@@ -165,7 +165,7 @@ begins_anew() {
 	for round in 1 2; do
 		create again || return
 		wait_for 6 has_stopped || return
-		wait_for 3 is_ended_as "wall 1s spent" || return
+		wait_for 8 is_ended_as "wall 1s spent" || return
 		run quod exec c1 true
 		[ "$status" != 0 ] || return
 		delete || return
@@ -229,7 +229,7 @@ exits_are() { # EXIT-RECORDS, by cause
 guardian_killed() {
 	create balanced || return
 	kill -KILL "$guardian"
-	wait_for 2 has_stopped || return
+	wait_for 8 has_stopped || return
 	delete
 }
 @test "guard: whoever kills the guardian ends the container" {
@@ -251,15 +251,15 @@ guardian_killed_network() {
 
 signals_pass() {
 	create balanced || return
-	wait_for 3 grep -qx up "$BATS_TEST_TMPDIR/out" || return
+	wait_for 8 grep -qx up "$BATS_TEST_TMPDIR/out" || return
 	quod kill c1 USR1 || return
-	wait_for 3 grep -qx usr1 "$BATS_TEST_TMPDIR/out" || return
+	wait_for 8 grep -qx usr1 "$BATS_TEST_TMPDIR/out" || return
 	kill -STOP "$first"
-	wait_for 3 grep -q '^State:.*[Tt] (' "/proc/$first/status" || return
+	wait_for 8 grep -q '^State:.*[Tt] (' "/proc/$first/status" || return
 	kill -CONT "$first"
 	quod kill c1 TERM || return
-	wait_for 3 has_stopped || return
-	wait_for 3 is_ended_as "exit 7" || return
+	wait_for 8 has_stopped || return
+	wait_for 8 is_ended_as "exit 7" || return
 	delete
 }
 @test "guard: signals, stops and the exit status go through the leash" {
@@ -272,7 +272,7 @@ memory_named() {
 	run quod --profile balanced run --bundle "$bundle" c1
 	echo "$output"
 	[ "$status" = 137 ] || return
-	wait_for 3 is_ended_as "signal 9 (memory limit)" || return
+	wait_for 10 is_ended_as "signal 9 (memory limit)" || return
 	jq -e -s 'any(.event == "limit.memory" and .repeated >= 1)' /var/log/quod/audit.jsonl
 }
 @test "guard: an end by the memory limit is named as that" {
@@ -288,7 +288,7 @@ many_stop() {
 	for i in 1 2 3 4 5; do
 		quod delete --force "m$i" || return
 	done
-	wait_for 3 no_helper_left
+	wait_for 8 no_helper_left
 }
 @test "guard: containers that were never started leave no helper" {
 	run_in 'sleep 60'

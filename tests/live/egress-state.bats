@@ -44,19 +44,19 @@ elements() {
 }
 
 @test "switch: when it lapses new connections are refused and old ones wait" {
-	load_table "${standard_rules[@]}" alive=1500
-	probe talk 10.9.0.3 80 say sleep=1700 say sleep=800 say >"$BATS_TEST_TMPDIR/talk" 3>&- &
+	load_table "${standard_rules[@]}" alive=4000
+	probe talk 10.9.0.3 80 say sleep=4500 say sleep=2000 say >"$BATS_TEST_TMPDIR/talk" 3>&- &
 	local talk=$!
-	wait_for 3 grep -q reply "$BATS_TEST_TMPDIR/talk"
+	wait_for 8 grep -q reply "$BATS_TEST_TMPDIR/talk"
 	is connected tcp 10.9.0.3 80
-	sleep 1.6
+	sleep 4.1
 	is ECONNREFUSED tcp 10.9.0.3 80
 	is ECONNREFUSED tcp fd09::3 80
 	is EPERM udp 10.9.0.3 5000
 	is EPERM ping 10.9.0.3
 	is connected tcp 127.0.0.1 7000
 	[ "$(inspect | grep -o 'alive=.')" = alive=0 ]
-	wait_for 3 sh -c "[ \$(wc -l <$BATS_TEST_TMPDIR/talk) = 2 ]"
+	wait_for 8 sh -c "[ \$(wc -l <$BATS_TEST_TMPDIR/talk) = 2 ]"
 	ask renew 60000
 	is connected tcp 10.9.0.3 80
 	is connected tcp fd09::3 80
@@ -259,7 +259,7 @@ reply" ]
 	hold_table "${standard_rules[@]}"
 	kill -9 "$(pgrep -P "$owner" || echo "$owner")"
 	exec 7>&-
-	wait_for 3 sh -c "ip netns exec inner $builddir/tests/live/egress-load inspect | grep -q owned=0"
+	wait_for 8 sh -c "ip netns exec inner $builddir/tests/live/egress-load inspect | grep -q owned=0"
 	is ECONNREFUSED tcp 10.9.0.5 80
 	is connected tcp 10.9.0.3 80
 	ask adopt
@@ -327,7 +327,7 @@ reply" ]
 	local holder
 	ip netns exec outer sleep 30 3>&- &
 	holder=$!
-	wait_for 3 grep -q sleep "/proc/$holder/comm"
+	wait_for 8 grep -q sleep "/proc/$holder/comm"
 	run "$builddir/tests/live/egress-load" enter "$holder"
 	[ "$output" = entered ]
 	kill "$holder"

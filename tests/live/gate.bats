@@ -71,7 +71,7 @@ has() {
 	wait_for 5 grep -q sleep "/proc/$holder/comm"
 	nsenter --net="/proc/$holder/ns/net" "$load_program" inspect | grep ' alive=1'
 	kill -9 "$guardian"
-	timed wait_for 3 is_gone "$gate"
+	timed wait_for 8 is_gone "$gate"
 	[ "$took_ms" -lt 400 ]
 	sleep 1
 	nsenter --net="/proc/$holder/ns/net" "$load_program" inspect >"$BATS_TEST_TMPDIR/after"
@@ -96,14 +96,14 @@ has() {
 	flood+="; nft add element inet other s '{ $(printf '10.0.0.%s,' {1..250}) }'"
 	gate orphan=1 beat pause "sh=$flood" resume changed=200
 	has "unchanged"
-	gate orphan=1 deaf=1 beat pause "sh=$flood" resume changed=1000
+	gate orphan=1 deaf=1 beat pause "sh=$flood" resume changed=6000
 	has "changed"
 	gate deaf=1 beat pause "sh=$flood" resume changed=200 beat
 	has "unchanged"
 }
 
 @test "gate: a flushed ruleset is told, and the next beat says that the table is gone" {
-	gate orphan=1 beat "sh=nft flush ruleset" changed=1000 beat
+	gate orphan=1 beat "sh=nft flush ruleset" changed=6000 beat
 	has "changed"
 	has "beat: error=2 out=0 in=0 denied=0"
 }

@@ -75,8 +75,8 @@ inside() {
 	kill -KILL "$first"
 	ends 5 "signal 9"
 	wait_for 5 is_gone "$guardian"
-	wait_for 2 is_gone "$gate"
-	wait_for 2 is_gone "$nursery"
+	wait_for 8 is_gone "$gate"
+	wait_for 8 is_gone "$nursery"
 	[ -z "$(lsns -t net -o NS -n | sort -u | tail -n +2)" ]
 }
 
@@ -101,9 +101,9 @@ inside() {
 	guard table=1 guard=network alive=1000 -- sleep 60
 	nursery=$(nursery) gate=$(gate)
 	kill -KILL "$guardian"
-	wait_for 2 is_gone "$gate"
-	wait_for 2 is_gone "$nursery"
-	wait_for 3 sh -c "nsenter --net --target $first -- '$load_program' inspect | grep -q 'table=1 .* whole=1 alive=0'"
+	wait_for 8 is_gone "$gate"
+	wait_for 8 is_gone "$nursery"
+	wait_for 8 sh -c "nsenter --net --target $first -- '$load_program' inspect | grep -q 'table=1 .* whole=1 alive=0'"
 	kill -0 "$first"
 }
 
@@ -169,7 +169,7 @@ echoes() { # over a new connection
 	kill -KILL "$nursery"
 	wait_for 5 grep -q '"event":"warden.lost"' "$dir/log/audit.jsonl"
 	[ "$(audit warden.lost .helper)" = nursery ]
-	wait_for 2 sh -c "[ -z \"\$(ps -o stat= --ppid $guardian)\" ]"
+	wait_for 8 sh -c "[ -z \"\$(ps -o stat= --ppid $guardian)\" ]"
 	sleep 5
 	switch_is 1
 	kill -KILL "$gate"
@@ -183,7 +183,7 @@ echoes() { # over a new connection
 	guard table=1 alive=1000 -- sleep 60
 	nursery=$(nursery) gate=$(gate)
 	kill -KILL "$nursery" "$gate"
-	wait_for 3 switch_is 0
+	wait_for 8 switch_is 0
 	wait_for 5 grep -q '"helper":"gate"' "$dir/log/audit.jsonl"
 	sleep 3.5
 	switch_is 0

@@ -83,7 +83,7 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	wait_for 5 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
 	kill -KILL "$guardian"
 	ends 2 "signal 9"
-	wait_for 2 test -z "$(pids_of_all_groups)"
+	wait_for 8 test -z "$(pids_of_all_groups)"
 }
 
 @test "guardian: with guard network its death leaves the container alone" {
@@ -159,7 +159,7 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 @test "guardian: who ignores SIGTERM is killed after the grace, all of the cgroup" {
 	guard wall=200 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
 	ends 3 "signal 9"
-	wait_for 3 sh -c "! cat ${cgroups[*]/#cgroup=/} 2>/dev/null | grep -q ."
+	wait_for 8 sh -c "! cat ${cgroups[*]/#cgroup=/} 2>/dev/null | grep -q ."
 	wait_for 5 is_gone "$guardian"
 	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 200ms spent 137" ]
 }
@@ -212,7 +212,7 @@ freezes() {
 	guard wall=300 freeze=1 -- sh -c 'while :; do sleep 0.05; done'
 	frozen=
 	for group in "${cgroups[@]}"; do [ ! -e "${group#cgroup=}/freezer.state" ] && [ ! -e "${group#cgroup=}/cgroup.freeze" ] || frozen=${group#cgroup=}; done
-	wait_for 3 is_frozen "$frozen"
+	wait_for 8 is_frozen "$frozen"
 	[ "$(audit budget.spent .action)" = freeze ]
 	thaw "$frozen"
 	wait_for 5 is_frozen "$frozen"
@@ -413,7 +413,7 @@ unproven() { # OPTION WHAT
 		cp /usr/bin/true "$dir/$name"
 		guard nnp=1 -- "$dir/$name"
 		ends 3 "signal 9"
-		wait_for 3 is_gone "$guardian"
+		wait_for 8 is_gone "$guardian"
 		[[ "$(ledger ended)" == *"process.no_new_privs is off" ]]
 	done
 }

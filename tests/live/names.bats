@@ -90,7 +90,7 @@ asked() { # NAME: the first name server was asked
 	connects 11.22.33.80 80
 	not connects 11.22.33.80 5432
 	not connects 11.22.33.66 80
-	wait_for 3 has_audit dns.answer '.name == "good.test" and .type == "A" and .addresses == ["11.22.33.80"]'
+	wait_for 8 has_audit dns.answer '.name == "good.test" and .type == "A" and .addresses == ["11.22.33.80"]'
 }
 
 @test "names: a name that isn't allowed is NXDOMAIN at once, says why, and no packet leaves" {
@@ -107,7 +107,7 @@ asked() { # NAME: the first name server was asked
 	[ "$(came_out 1 any)" = "$before" ]
 	not asked denied.test
 	not asked bad.wild.test
-	wait_for 3 has_audit dns.refuse '.name == "denied.test" and .type == "A" and .reason == "no entry allows it"'
+	wait_for 8 has_audit dns.refuse '.name == "denied.test" and .type == "A" and .reason == "no entry allows it"'
 }
 
 @test "names: whatever resolver is asked, IPv4 and IPv6, UDP and TCP, the warden answers" {
@@ -158,7 +158,7 @@ asked() { # NAME: the first name server was asked
 	[ "$code $data" = "NOERROR " ]
 	ask meta.test
 	[ "$code $data" = "NOERROR " ]
-	wait_for 3 has_audit dns.refuse '.name == "meta.test" and .reason == "leads to an address that is not allowed"'
+	wait_for 8 has_audit dns.refuse '.name == "meta.test" and .reason == "leads to an address that is not allowed"'
 }
 
 @test "names: @NETWORK and another entry for the address open a private one" {
@@ -196,7 +196,7 @@ asked() { # NAME: the first name server was asked
 	connects 11.22.40.7 443
 	ask alias.test
 	[ "$code $data" = "NXDOMAIN " ]
-	wait_for 3 has_audit dns.refuse '.name == "alias.test" and .reason == "an alias of what is denied"'
+	wait_for 8 has_audit dns.refuse '.name == "alias.test" and .reason == "an alias of what is denied"'
 	ask b.foreign
 	[ "$code" = NXDOMAIN ]
 	ask loop.test
@@ -284,7 +284,7 @@ asked() { # NAME: the first name server was asked
 @test "names: a resolver of the container's own, on its loopback, is spoken to directly" {
 	inside "$builddir/tests/live/dns-server" 127.0.0.1 "$BATS_TEST_TMPDIR/own" >"$BATS_TEST_TMPDIR/ready" 2>&1 3>&- <<<'own.test A 5 127.0.0.9' &
 	local server=$!
-	wait_for 3 grep -q ready "$BATS_TEST_TMPDIR/ready"
+	wait_for 8 grep -q ready "$BATS_TEST_TMPDIR/ready"
 	ask own.test @127.0.0.1
 	kill "$server"
 	[ "$data" = 127.0.0.9 ]
@@ -355,7 +355,7 @@ asked() { # NAME: the first name server was asked
 	ask n9005.many.test
 	[ "$code" = NOERROR ]
 	not asked n9006.many.test
-	wait_for 3 has_audit dns.refuse '.container == "two" and .name == "n9006.many.test" and .reason == "egress.dns.names_per_minute"'
+	wait_for 8 has_audit dns.refuse '.container == "two" and .name == "n9006.many.test" and .reason == "egress.dns.names_per_minute"'
 	end_container two few
 }
 
@@ -363,7 +363,7 @@ asked() { # NAME: the first name server was asked
 	local port log=$BATS_TEST_TMPDIR/link
 	make_network three 3
 	"$builddir/tests/live/dns-server" 10.77.3.1 "$log" >"$log.ready" 2>&1 3>&- <<<'good.test A 20 11.22.33.80' &
-	wait_for 3 grep -q ready "$log.ready"
+	wait_for 8 grep -q ready "$log.ready"
 	start_container three link three
 	ask good.test
 	[ "$data" = 11.22.33.80 ]
@@ -388,7 +388,7 @@ asked() { # NAME: the first name server was asked
 	start_container four names four
 	ask good.test
 	kill -KILL "$(jq -r .warden_pid "$(grep -l "\"pid\":$(pgrep -x quod-guardian | tail -n 1)" /run/quod/containers/*/guardian)")"
-	wait_for 3 has_audit warden.lost '.container == "four" and .helper == "warden"'
+	wait_for 8 has_audit warden.lost '.container == "four" and .helper == "warden"'
 	run inside dig +tries=1 +time=1 good.test
 	[[ $output == *'no servers could be reached'* || $output == *'refused'* ]]
 	connects 11.22.33.80 443
@@ -412,7 +412,7 @@ asked() { # NAME: the first name server was asked
 	mkfifo "$BATS_TEST_TMPDIR/end"
 	ip netns exec six "$client" hold 1055 /proc/1/ns/net <"$BATS_TEST_TMPDIR/end" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
 	exec 5>"$BATS_TEST_TMPDIR/end"
-	wait_for 3 grep -q held "$BATS_TEST_TMPDIR/held"
+	wait_for 8 grep -q held "$BATS_TEST_TMPDIR/held"
 	run start_container six names six
 	exec 5>&-
 	[ "$status" != 0 ]

@@ -161,7 +161,7 @@ is_ended_for() { # PATH COMMAND...: the container ends when the host does COMMAN
 	sleep 0.3
 	is_running c1
 	"$@"
-	wait_for 3 is_stopped c1
+	wait_for 8 is_stopped c1
 	quod --runtime "$runtime" delete c1
 	[ "$(tail -n 20 /var/log/quod/audit.jsonl | jq -r 'select(.event == "exit") | .cause' | tail -n 1)" = "killed: $path lost (mounts.protect)" ]
 	[ -z "$(ls -A /var/lib/quod/placeholders)" ]
