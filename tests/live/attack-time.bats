@@ -193,7 +193,7 @@ nobody_sleeps() { ! pgrep -f 'sleep 78'; }
 	quod resume c1 && return 1
 	quod delete --force c1
 }
-no_health() { ! timeout 1 quod exec c1 true 2>"$BATS_TEST_TMPDIR/exec" && grep -q budget "$BATS_TEST_TMPDIR/exec"; }
+no_health() { ! timeout -k 1 1 quod exec c1 true 2>"$BATS_TEST_TMPDIR/exec" && grep -q budget "$BATS_TEST_TMPDIR/exec"; }
 
 @test "T28: the OOM killer stays on" {
 	attack '.linux.resources.memory = {disableOOMKiller: true}'
