@@ -129,17 +129,33 @@ static bool is_planned(const struct proof *proof, const char *place)
 	return in_paths(json_get(node, "maskedPaths"), place) || in_paths(json_get(node, "readonlyPaths"), place);
 }
 
+/* A mount that isn't where it was planned stands somewhere else: a link that came between has led it there. */
+static const char *find_missing(const struct proof *proof, const struct mount_table *table)
+{
+	const struct json *mounts = json_get(proof->config, "mounts");
+
+	for (size_t i = 0; mounts && i < mounts->count; i++) {
+		const char *destination = json_string(json_get(mounts->items[i], "destination"));
+
+		if (destination && !table_find(table, destination))
+			return destination;
+	}
+	return NULL;
+}
+
 static void check_table(struct proof *proof, const struct mount_table *table)
 {
-	const char *strange = NULL;
+	const char *strange = NULL, *missing = find_missing(proof, table);
 
 	for (size_t i = 0; i < table->count && !strange; i++)
 		if (!is_planned(proof, table->lines[i].place))
 			strange = table->lines[i].place;
-	proof_add(proof, "mounts.allow", !table->count ? PROOF_INCONCLUSIVE : strange ? PROOF_FAILED : PROOF_PROVEN,
-		   "/proc/PID/mountinfo", "no mount but those of the plan");
+	proof_add(proof, "mounts.allow", !table->count ? PROOF_INCONCLUSIVE : strange || missing ? PROOF_FAILED : PROOF_PROVEN,
+		   "/proc/PID/mountinfo", "the mounts of the plan, and no other");
 	if (strange)
 		proof_saw(proof, "one at %s", strange);
+	else if (missing)
+		proof_saw(proof, "none at %s", missing);
 	else
 		proof_saw(proof, "%zu mounts, all planned", table->count);
 }

@@ -92,6 +92,16 @@ strange_mount() {
 	each_runtime strange_mount
 }
 
+missing_mount() {
+	create
+	nsenter -t "$pid" -m umount /dev/mqueue
+	is_refused "mounts.allow is not in force: promised the mounts of the plan, and no other, in force none at /dev/mqueue"
+	delete
+}
+@test "prove: a planned mount that stands somewhere else stops the start" {
+	each_runtime missing_mount
+}
+
 uncovered() {
 	create
 	nsenter -t "$pid" -m umount /proc/keys
