@@ -20,13 +20,13 @@ static void drop(struct connection *connection)
 	connection->is_waiting = false;
 }
 
-void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms)
+static bool accept_one(struct warden *warden, size_t listener, uint64_t now_ms)
 {
 	struct connection *oldest = &warden->connections[0];
 	int fd = accept4(warden->tcp_fds[listener], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return;
+		return false;
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		struct connection *connection = &warden->connections[i];
 
@@ -42,6 +42,14 @@ void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms)
 	oldest->at_ms = now_ms;
 	oldest->generation = ++warden->generation;
 	oldest->listener = (uint8_t)listener;
+	return true;
+}
+
+void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms)
+{
+	for (int taken = 0; taken < CONNECTIONS && bucket_take(&warden->queries, now_ms); taken++)
+		if (!accept_one(warden, listener, now_ms))
+			return;
 }
 
 static uint16_t wanted_of(const struct connection *connection)

@@ -17,6 +17,9 @@
 #include "shim/egress/ruleset.h"
 #include "shim/warden/warden.h"
 
+/* Who comes while the warden is busy waits in the kernel, not for a second try. */
+#define BACKLOG 128
+
 union place {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -63,7 +66,7 @@ static int open_listener(const struct address *address, uint16_t port, int type,
 		return err_set_errno(err, errno, "warden: socket");
 	if (bind(fd, &place.any, len) < 0)
 		return err_set_errno(err, errno, "warden: port %u of the container's loopback", port);
-	if (type == SOCK_STREAM && listen(fd, CONNECTIONS) < 0)
+	if (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
 		return err_set_errno(err, errno, "warden: listen");
 	*made = steal_fd(&fd);
 	return 0;

@@ -208,7 +208,7 @@ static void attend(struct warden *warden, const struct pollfd polls[POLLS], uint
 	for (size_t i = 0; i < LISTENERS; i++) {
 		if (polls[POLL_UDP + i].revents)
 			receive_udp(warden, i, now_ms);
-		if (polls[POLL_TCP + i].revents && bucket_take(&warden->queries, now_ms))
+		if (polls[POLL_TCP + i].revents)
 			tcp_accept(warden, i, now_ms);
 	}
 }

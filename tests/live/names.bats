@@ -294,7 +294,7 @@ asked() { # NAME: the first name server was asked
 	mkfifo "$BATS_TEST_TMPDIR/end"
 	inside "$client" idle 200 8.8.8.8 53 <"$BATS_TEST_TMPDIR/end" >"$BATS_TEST_TMPDIR/idle" 2>&1 3>&- &
 	exec 5>"$BATS_TEST_TMPDIR/end"
-	wait_for 10 grep -q idle "$BATS_TEST_TMPDIR/idle"
+	wait_for 30 grep -q idle "$BATS_TEST_TMPDIR/idle"
 	ask good.test A +tcp
 	exec 5>&-
 	[ "$code $data" = "NOERROR 11.22.33.80" ]
