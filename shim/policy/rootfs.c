@@ -205,13 +205,17 @@ static void refuse_host_rootfs(const struct plan_input *input, struct plan *plan
 {
 	static const char *const system[] = { "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin",
 					      "/sys", "/usr", "/var/lib", "/var/log", "/run" };
+	/* where nobody keeps bundles: what lies below is the system's, too */
+	static const char *const never[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/sbin", "/sys", "/usr" };
 	const char *rootfs = input->facts->rootfs;
+	bool is_host = false;
 
 	for (size_t i = 0; rootfs && i < ARRAY_SIZE(system); i++)
-		if (path_is_within(system[i], rootfs)) {
-			plan_refuse(plan, "mounts.allow", "/root/path", "the root file system %s is the host's own", rootfs);
-			return;
-		}
+		is_host = is_host || path_is_within(system[i], rootfs);
+	for (size_t i = 0; rootfs && i < ARRAY_SIZE(never); i++)
+		is_host = is_host || path_is_within(rootfs, never[i]);
+	if (is_host)
+		plan_refuse(plan, "mounts.allow", "/root/path", "the root file system %s is the host's own", rootfs);
 }
 
 void rootfs_plan(const struct plan_input *input, struct plan *plan)

@@ -160,6 +160,10 @@ allowed_workspace() {
 	echo "$output"
 	[ "$status" = 1 ]
 	[[ $output == *"/root/path: the root file system / is the host's own"* ]]
+	edit_bundle "$bundle" '.root.path = "/etc/ssl"'
+	run quod run --bundle "$bundle" c1
+	[ "$status" = 1 ]
+	[[ $output == *"/root/path: the root file system /etc/ssl is the host's own"* ]]
 }
 
 bounded() {
