@@ -141,20 +141,16 @@ void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_sp
 		meet_mark(guardian, egress, budget_note_spent(egress), now_ms);
 }
 
-static unsigned note_cpu(struct guardian *guardian)
+/* Only the account: a mark that is reached here is met by the next look, never swallowed. */
+void guardian_read_cpu(struct guardian *guardian)
 {
 	struct budget *cpu = &guardian->budgets[BUDGET_CPU];
 	uint64_t cpu_us = 0;
 
 	if (!guardian->started_ms || cgroup_read_cpu_us(&guardian->cgroup, &cpu_us) || cpu_us < guardian->cpu_base_us)
-		return 0;
-	return budget_note(cpu, cpu_us - guardian->cpu_base_us);
-}
-
-/* For the last account only: what is spent by one that ends is no longer met. */
-void guardian_read_cpu(struct guardian *guardian)
-{
-	note_cpu(guardian);
+		return;
+	if (cpu_us - guardian->cpu_base_us > cpu->now)
+		cpu->now = cpu_us - guardian->cpu_base_us;
 }
 
 void guardian_look(struct guardian *guardian, uint64_t now_ms)
@@ -166,7 +162,8 @@ void guardian_look(struct guardian *guardian, uint64_t now_ms)
 	meet_mark(guardian, wall, budget_note(wall, now_ms - guardian->started_ms), now_ms);
 	if (now_ms < guardian->cpu_look_ms)
 		return;
-	meet_mark(guardian, cpu, note_cpu(guardian), now_ms);
+	guardian_read_cpu(guardian);
+	meet_mark(guardian, cpu, budget_note(cpu, cpu->now), now_ms);
 	guardian->cpu_look_ms = now_ms + budget_cpu_look_ms(cpu, guardian->settings->cpus_milli);
 }
 
