@@ -37,14 +37,25 @@ make_internet() {
 	ip -n internet route add default via 2a0b::1
 	ip -n internet route add local 11.22.40.0/22 dev lo
 	for last in 80 443 5432; do
-		internet "$client" serve "$last" >/dev/null 2>&1 3>&- &
+		ip netns exec internet "$client" serve "$last" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+		echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 	done
+}
+
+# In teardown_file: bats waits for whoever holds a descriptor of its own.
+end_internet() {
+	local pid
+	while read -r pid; do
+		kill "$pid" 2>/dev/null || :
+	done <"$BATS_FILE_TMPDIR/internet.pids"
 }
 
 # name_server ADDRESS LOG <RULES: in `internet`.
 name_server() {
 	: >"$2.ready"
-	internet "$builddir/tests/live/dns-server" "$1" "$2" >"$2.ready" 2>&1 3>&- <<<"$(cat)" &
+	cat >"$2.rules"
+	ip netns exec internet "$builddir/tests/live/dns-server" "$1" "$2" <"$2.rules" >"$2.ready" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 	wait_for 5 grep -q ready "$2.ready"
 }
 

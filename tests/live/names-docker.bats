@@ -32,6 +32,8 @@ teardown_file() {
 	load ../helpers
 	docker rm -f web hidden
 	box_stop_engines
+	load ../names
+	end_internet
 }
 
 setup() {

@@ -68,6 +68,7 @@ teardown_file() {
 	load ../helpers
 	load ../names
 	end_container one names
+	end_internet
 }
 
 setup() {
