@@ -64,7 +64,7 @@ refused() {
 
 @test "profile: what this version can't hold refuses the container" {
 	write_profile x <<<'{ "version": 1, "egress": { "allow": ["registry.example"] } }'
-	refused "'registry.example': a host name is not enforced by this version"
+	refused "'registry.example': looking for the name in a connection is not enforced by this version"
 }
 
 @test "config: what is wrong in quod.json refuses every container" {
