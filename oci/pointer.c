@@ -78,5 +78,6 @@ void pointer_put_name(struct buf *buf, const char *name)
 
 void pointer_put_index(struct buf *buf, size_t index)
 {
-	buf_printf(buf, "/%zu", index);
+	buf_putc(buf, '/');
+	buf_put_uint(buf, index);
 }

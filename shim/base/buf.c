@@ -105,18 +105,34 @@ void buf_putc(struct buf *buf, char c)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
+	size_t room = buf->is_cut ? 0 : buf->room - buf->len;
 	va_list args;
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(room ? buf->data + buf->len : NULL, room, format, args);
 	va_end(args);
-	if (len < 0 || !buf_reserve(buf, (size_t)len))
-		return;
-	va_start(args, format);
-	vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
-	va_end(args);
-	buf->len += (size_t)len;
+	if (len >= 0 && (size_t)len >= room) {
+		if (room)
+			buf->data[buf->len] = '\0';
+		if (!buf_reserve(buf, (size_t)len))
+			return;
+		va_start(args, format);
+		len = vsnprintf(buf->data + buf->len, (size_t)len + 1, format, args);
+		va_end(args);
+	}
+	buf->len += len > 0 ? (size_t)len : 0;
+}
+
+void buf_put_uint(struct buf *buf, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	buf_put(buf, digits + at, sizeof(digits) - at);
 }
 
 /* Bytes of the UTF-8 sequence at `at` and its code point; 0 when it is none (overlong, surrogate, cut). */
@@ -158,7 +174,7 @@ void buf_put_json(struct buf *buf, const char *text)
 		if (!len)
 			buf_puts(buf, "\xef\xbf\xbd");
 		else if (point == '"' || point == '\\')
-			buf_printf(buf, "\\%c", (int)point);
+			buf_put(buf, (char[]){ '\\', (char)point }, 2);
 		else if (point == '\n')
 			buf_puts(buf, "\\n");
 		else if (must_escape(point))
@@ -178,8 +194,8 @@ void buf_put_plain(struct buf *buf, const char *text)
 		uint32_t point = 0;
 		size_t len = utf8_next(at, &point);
 
-		if (!len || point < 0x80)
-			buf_printf(buf, !len || must_escape(point) ? "\\x%02x" : "%c", *at);
+		if (!len || (point < 0x80 && must_escape(point)))
+			buf_printf(buf, "\\x%02x", *at);
 		else if (must_escape(point))
 			buf_printf(buf, "\\u%04x", point);
 		else

@@ -38,6 +38,7 @@ static inline void cleanup_buf_at(struct buf *buf)
 void buf_put(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+void buf_put_uint(struct buf *buf, uint64_t number);	/* in decimal */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Text as a JSON string with its quotes: control characters, DEL, quote and backslash escaped; bytes that are no valid

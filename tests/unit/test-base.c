@@ -54,7 +54,28 @@ static void test_fixed(void)
 	OK(buf.is_cut, "buf: a fixed buffer says that it was too small");
 	buf_putc(&buf, '6');
 	IS_STR(buf.data, "12345", "buf: a fixed buffer that was cut takes nothing more");
+	buf_printf(&buf, "%d", 6);
+	IS_STR(buf.data, "12345", "buf: nor does it by a format");
 	buf_free(&buf);
+	buf = buf_fixed(memory, sizeof(memory));
+	buf_printf(&buf, "%s", "12345678");
+	OK(buf.is_cut && !strcmp(buf.data, ""), "buf: a format that doesn't fit leaves nothing of it");
+}
+
+static void test_numbers(void)
+{
+	cleanup_buf struct buf buf = BUF_INIT;
+	char wanted[96] = "";
+
+	buf_put_uint(&buf, 0);
+	buf_putc(&buf, ' ');
+	buf_put_uint(&buf, UINT64_MAX);
+	IS_STR(buf.data, "0 18446744073709551615", "buf: numbers are written in decimal");
+	for (int i = 0; i < 8; i++) {
+		buf_printf(&buf, "%s", "0123456789");
+		strcat(wanted, "0123456789");
+	}
+	IS_STR(buf.data + strlen("0 18446744073709551615"), wanted, "buf: a format makes it grow");
 }
 
 static void test_file(void)
@@ -98,6 +119,7 @@ int main(void)
 	test_err();
 	test_escapes();
 	test_fixed();
+	test_numbers();
 	test_file();
 	return tap_done();
 }
