@@ -132,10 +132,16 @@ struct filter_rule *filter_add(struct filter *filter, const char *name, const ch
 	return rule;
 }
 
+/* Hundreds of names meet a hundred others: most differ in the first letters. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a[0] == b[0] && !strcmp(a, b);
+}
+
 bool rule_has_name(const struct filter_rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->name_count; i++)
-		if (!strcmp(rule->names[i], name))
+		if (is_same_name(rule->names[i], name))
 			return true;
 	return false;
 }
@@ -145,7 +151,7 @@ bool rule_take_name(struct filter_rule *rule, const char *name)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < rule->name_count; i++)
-		if (strcmp(rule->names[i], name))
+		if (!is_same_name(rule->names[i], name))
 			rule->names[kept++] = rule->names[i];
 	if (kept == rule->name_count)
 		return false;
