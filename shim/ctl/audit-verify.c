@@ -5,10 +5,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shim/base/cleanup.h"
 #include "shim/ctl/ctl.h"
 #include "shim/invocation.h"
+#include "shim/state/ledger.h"
 #include "shim/state/sha256.h"
 
 static bool is_hash(const char *text)
@@ -33,6 +36,67 @@ static int read_words(struct ctl *ctl, const char **head)
 	else
 		return ctl_fail_usage(ctl, "'audit verify' takes --head HASH or nothing");
 	return is_hash(*head) ? CTL_YES : ctl_fail_usage(ctl, "--head: 64 hexadecimal digits in lower case are wanted");
+}
+
+struct witness {
+	const struct ctl *ctl;
+	int64_t before_s;	/* a trace of a container older than this means that records are missing */
+	char *text;
+};
+
+/* RFC 3339 as the trail has it; the fraction is left out. Minus a minute: two clocks are read one after the other. */
+static int64_t seconds_of(const char *time)
+{
+	struct tm tm = { 0 };
+
+	return strptime(time, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) - 60 : INT64_MIN;
+}
+
+static int see_ledger(const char *key, const struct ledger *ledger, void *data)
+{
+	struct witness *witness = data;
+
+	if (ledger->updated_s >= witness->before_s)
+		return 0;
+	witness->text = alloc_printf("the ledger knows of container %s (%.12s)", ledger->container, key);
+	return 1;
+}
+
+static int see_container(const char *key, void *data)
+{
+	struct witness *witness = data;
+	struct err ignored = ERR_INIT;
+	cleanup_close int dir_fd = record_open_dir(&witness->ctl->places, key, false, &ignored);
+	struct record record = { .tree = NULL };
+
+	if (dir_fd >= 0 && !record_read(dir_fd, &record, &ignored) && record.created_s < witness->before_s)
+		witness->text = alloc_printf("container %s is there", record.id);
+	record_release(&record);
+	return witness->text != NULL;
+}
+
+/* A trail that was taken away with its head looks like one that never was, and one begun anew like a first one. What else
+ * quod leaves on disk says that there were records; who removes that, too, is found out by a head that is kept elsewhere. */
+static void ask_witnesses(const struct ctl *ctl, const char *file, struct audit_check *check)
+{
+	cleanup_free char *lock = alloc_printf("%s.lock", file);
+	struct witness witness = { .ctl = ctl, .before_s = INT64_MAX };
+	struct err ignored = ERR_INIT;
+
+	if (check->records)
+		witness.before_s = seconds_of(check->first_time);
+	else if (access(lock, F_OK) == 0)
+		witness.text = alloc_printf("%s was made for it", lock);
+	if (!witness.text)
+		ledger_each(ctl->places.ledger_dir, see_ledger, &witness, &ignored);
+	if (!witness.text)
+		record_each(&ctl->places, see_container, &witness, &ignored);
+	if (witness.text && check->records)
+		check->first_bad = alloc_printf("the trail begins anew at %s, but %s since before: what stood before it is missing",
+						check->first_time, witness.text);
+	else if (witness.text)
+		check->first_bad = alloc_printf("the trail and its head are missing, but %s", witness.text);
+	free(witness.text);
 }
 
 static void print_as_json(const char *file, const struct audit_check *check)
@@ -75,9 +139,11 @@ int audit_main(struct ctl *ctl)
 		return status;
 	if (invocation_load_config(&shim, &err) < 0 || audit_verify(&shim.audit, head, &check, &err) < 0)
 		status = ctl_fail("%s", err.text);
-	else if (ctl->json)
+	if (status == CTL_YES && !check.first_bad && !head && check.first_seq <= 1)
+		ask_witnesses(ctl, shim.audit.file, &check);
+	if (status == CTL_YES && ctl->json)
 		print_as_json(shim.audit.file, &check);
-	else
+	else if (status == CTL_YES)
 		print_for_people(shim.audit.file, &check);
 	if (status == CTL_YES && check.first_bad)
 		status = CTL_NO;

@@ -16,6 +16,7 @@
 
 #define AUDIT_LINE_MAX (256u * 1024)	/* with the newline; what is longer is no record */
 #define AUDIT_ZERO "0000000000000000000000000000000000000000000000000000000000000000"
+#define AUDIT_TIME_AT 15	/* in a line: its time's 30 characters */
 #define AUDIT_HEAD_LOST ",\"head\":\"lost\""	/* member of the first record after the head file was missing or unreadable */
 
 struct audit_line {

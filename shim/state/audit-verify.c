@@ -140,6 +140,10 @@ static void check_line(struct walk *walk, size_t index, uint64_t number, const c
 	} else if (walk->seq && strcmp(line.prev, walk->prev)) {
 		say_bad(walk, index, number, "does not continue the record before it");
 	} else {
+		if (!walk->seq) {
+			walk->check->first_seq = line.seq;
+			memcpy(walk->check->first_time, text + AUDIT_TIME_AT, sizeof(walk->check->first_time) - 1);
+		}
 		walk->seq = line.seq;
 		memcpy(walk->prev, line.hash, sizeof(line.hash));
 		walk->check->records++;

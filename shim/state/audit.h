@@ -33,6 +33,8 @@ int audit_write(const struct audit_settings *settings, const struct audit_record
 struct audit_check {
 	uint64_t records;
 	char head[65];		/* hash of the last record, hex */
+	uint64_t first_seq;	/* of the oldest record that is there; 0: none */
+	char first_time[31];	/* its time as it stands there: RFC 3339, UTC, nanoseconds; "" */
 	char *first_bad;	/* "audit.jsonl:17: hash does not match", or NULL; malloc'ed */
 };
 

@@ -87,6 +87,7 @@ teardown() {
 	jq '.mounts += [{"destination": "/mnt", "type": "bind", "source": "/etc"}]' "$bundle/config.json" >"$BATS_TEST_TMPDIR/refused/config.json"
 	ln -s "$bundle/rootfs" "$BATS_TEST_TMPDIR/refused/rootfs"
 	for anchor in none syslog; do
+		mkdir -p /var/log/quod /var/lib/quod
 		find /var/log/quod /var/lib/quod -mindepth 1 -delete
 		config "\"audit\": { \"rotate\": \"64K\", \"anchor\": \"$anchor\" }, \"containers\": { \"creates_per_minute\": 0 }"
 		for i in $(seq 160); do
@@ -100,6 +101,33 @@ teardown() {
 			grep -qE 'audit.*[0-9a-f]{64}' "$BATS_TEST_TMPDIR/log"
 		fi
 	done
+	kill "$socat"
+	rm -f /dev/log
+}
+
+# set_seq N: the trail of one record is given a head that says it was the Nth.
+set_seq() {
+	local file=/var/log/quod/audit.jsonl head
+	head="quod-audit-head 1 seq $1 hash $(jq -r .hash "$file") first 1 size $(stat -c %s "$file") file $((0x$(stat -c %D "$file"))):$(stat -c %i "$file") sum "
+	printf '%-319s\n%-319s\n' '' "$head$(printf %s "$head" | sha256sum | cut -c 1-16)" >/var/lib/quod/audit.head
+}
+
+@test "config: audit.anchor syslog sends the head away at each 1,000th record" {
+	rm -f /dev/log
+	socat -u UNIX-RECV:/dev/log,mode=666 OPEN:"$BATS_TEST_TMPDIR/log",creat,append 3>&- &
+	socat=$!
+	wait_for 5 test -S /dev/log
+	mkdir -p /var/log/quod /var/lib/quod
+	find /var/log/quod /var/lib/quod -mindepth 1 -delete
+	config '"containers": { "creates_per_minute": 0 }'
+	run quod create --bundle /nonexistent c1
+	set_seq 998
+	run quod create --bundle /nonexistent c2
+	run quod create --bundle /nonexistent c3
+	[ "$(jq .seq /var/log/quod/audit.jsonl | tail -n 2 | tr '\n' ' ')" = "999 1000 " ]
+	head=$(tail -n 1 /var/log/quod/audit.jsonl | jq -r .hash)
+	wait_for 5 grep -qF "audit head $head seq 1000 of /var/log/quod/audit.jsonl" "$BATS_TEST_TMPDIR/log"
+	[ "$(grep -c 'audit head' "$BATS_TEST_TMPDIR/log")" = 1 ]
 	kill "$socat"
 	rm -f /dev/log
 }

@@ -57,6 +57,47 @@ hash_of() {
 	[ "$output" = "$trail: ok, no records" ]
 }
 
+# forge_ledger SECONDS: as quod writes one, of a container that was last seen then.
+forge_ledger() {
+	local dir=$XDG_STATE_HOME/quod/ledger text
+	mkdir -p "$dir"
+	text=$(printf '%s\n' 'quod-ledger 1' 'wall_ms 5' 'cpu_us 5' 'egress_bytes 0' 'runs 1' "updated_s $1" 'period_start_s 0' \
+		'ended exit 0' 'container c9' 'profile web' 'engine docker')
+	printf '%s\nsum %s\n' "$text" "$(printf '%s\n' "$text" | sha256sum | cut -d' ' -f1)" >"$dir/k9"
+	as_user "$builddir/quodctl" --json ps --ended | jq -e '.[0].id == "c9"'
+}
+
+@test "audit: a trail that was taken away together with its head is missed" {
+	write_trail 2
+	rm "$trail" "$XDG_STATE_HOME/quod/audit.head"
+	verify
+	[ "$status" = 1 ]
+	[[ $output == "$trail: the trail and its head are missing, but $trail.lock was made for it "* ]]
+	rm "$trail.lock"
+	verify
+	[ "$status" = 0 ]
+	forge_ledger "$(date +%s)"
+	verify
+	[ "$status" = 1 ]
+	[[ $output == *"the trail and its head are missing, but the ledger knows of container c9 (k9) "* ]]
+	verify --json
+	[ "$status" = 1 ]
+	jq -e '.ok == false and .records == 0 and (.first_bad | test("c9"))' <<<"$output"
+	verify --head "$(printf '%064d' 7)"
+	[ "$status" = 1 ]
+}
+
+@test "audit: a trail that begins anew is told from a first one by the ledger" {
+	forge_ledger "$(($(date +%s) - 3600))"
+	write_trail 2
+	verify
+	[ "$status" = 1 ]
+	[[ $output == *"the trail begins anew at 20"*", but the ledger knows of container c9 (k9) since before"* ]]
+	forge_ledger "$(date +%s)"
+	verify
+	[ "$status" = 0 ]
+}
+
 @test "audit: an altered record is named" {
 	write_trail 4
 	sed -i '3s/"container":"c3"/"container":"c9"/' "$trail"
