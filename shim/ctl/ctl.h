@@ -24,6 +24,7 @@ struct ctl {
 };
 
 int audit_main(struct ctl *ctl);
+int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading the audit trail as it grows: each record once, in order, through all rotated files and across rotations that
+ * happen meanwhile. Proves nothing (audit.h's audit_verify does): a line that is no record is counted and left out.
+ */
+#ifndef QUOD_STATE_AUDIT_READ_H
+#define QUOD_STATE_AUDIT_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+struct audit_reader;
+
+/* Begins with the oldest record that is there; a trail that isn't there yet has none. Free with audit_reader_free. */
+int audit_reader_new(const char *file, struct audit_reader **reader, struct err *err);
+void audit_reader_free(struct audit_reader *reader);
+
+/* 1 and the next line, without its newline and NUL-terminated, borrowed until the next call; 0 when there is none now; or a
+ * negative errno. Half a line is none. */
+int audit_reader_next(struct audit_reader *reader, const char **line, size_t *len, struct err *err);
+
+/* How many lines were no records, and how many records were rotated away before they could be read, so far. */
+struct audit_reader_losses {
+	uint64_t foreign, missed;
+};
+const struct audit_reader_losses *audit_reader_losses(const struct audit_reader *reader);
+
+/* What stands at fixed places of a record's line: borrowed from it, as JSON has it (without quotes, escapes not undone). */
+struct audit_fields {
+	const char *time;	/* 30 characters */
+	const char *event, *container;
+	size_t event_len, container_len;
+	uint64_t seq;
+	uint64_t repeated;	/* of a record that sums up; 1 without */
+};
+
+/* False when it isn't a line that quod writes. Neither hash nor the rest is looked at. */
+bool audit_fields_parse(const char *line, size_t len, struct audit_fields *fields);
+bool audit_event_is(const struct audit_fields *fields, const char *event);
+
+#endif
