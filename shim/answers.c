@@ -60,7 +60,7 @@ static void add_features(struct json *features, struct json_tree *tree)
 	struct profile_paths paths;
 	struct err ignored = ERR_INIT;
 
-	shim_profile_paths(&paths);
+	shim_profile_paths(NULL, &paths);
 	profile_list(&paths, &names, &ignored);
 	for (size_t i = 0; i < names.count; i++)
 		buf_printf(&text, "%s%s", i ? "," : "", names.items[i]);

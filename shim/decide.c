@@ -98,9 +98,11 @@ static void refuse_dead_entries(const struct strings *dead, struct plan *plan)
 
 static int select_profile(const struct shim *shim, struct decision *decision, struct err *err)
 {
-	const struct selection_input input = { &decision->config, &decision->facts, &decision->held };
+	struct profile_paths paths;
+	const struct selection_input input = { &decision->config, &decision->facts, &decision->held, &paths };
 	int r;
 
+	shim_profile_paths(shim, &paths);
 	if (!decision->is_sound)
 		return profile_select_plain(shim, &decision->selection, err);
 	r = facts_gather(shim, &decision->bundle, &decision->config, &decision->facts, &decision->held, err);

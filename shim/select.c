@@ -17,8 +17,12 @@
 
 static const char wish_key[] = "quod.dev/profile", own_prefix[] = "quod.dev/", own_variable[] = "QUOD_PROFILE=";
 
-void shim_profile_paths(struct profile_paths *paths)
+void shim_profile_paths(const struct shim *shim, struct profile_paths *paths)
 {
+	if (shim && shim->profile_paths) {
+		*paths = *shim->profile_paths;
+		return;
+	}
 	*paths = (struct profile_paths){
 		.profile_dirs = { QUOD_SYSCONFDIR "/profiles", QUOD_DATADIR "/profiles", NULL },
 		.group_dirs = { QUOD_SYSCONFDIR "/groups", QUOD_DATADIR "/groups", NULL },
@@ -30,14 +34,11 @@ const char *selection_name(const struct selection *selection)
 	return selection->profile ? selection->profile->name : selection->is_unmanaged ? PROFILE_UNMANAGED : "";
 }
 
-static int load_named(const char *name, struct profile **profile, struct err *err)
+static int load_named(const char *name, const struct profile_paths *paths, struct profile **profile, struct err *err)
 {
-	struct profile_paths paths;
-
 	if (!strcmp(name, PROFILE_UNMANAGED))
 		return err_set(err, EACCES, "profile '" PROFILE_UNMANAGED "': only a rule of quod.json may leave a container as it is");
-	shim_profile_paths(&paths);
-	return profile_load(name, &paths, profile, err);
+	return profile_load(name, paths, profile, err);
 }
 
 static int refuse_wish(const struct shim *shim, const char *chosen, const char *wish, struct err *err)
@@ -69,7 +70,7 @@ static int try_rule(const struct host_rule *rule, const struct selection_input *
 		return 0;
 	if (!rule->workspace)
 		return 1;
-	if (strcmp(rule->profile, PROFILE_UNMANAGED) && load_named(rule->profile, &profile, err) < 0)
+	if (strcmp(rule->profile, PROFILE_UNMANAGED) && load_named(rule->profile, input->paths, &profile, err) < 0)
 		return -err->code;
 	plan_input.profile = profile;
 	fits = selection_fits_workspace(rule, &plan_input);
@@ -165,7 +166,7 @@ static int hear_environment(const struct selection_input *input, struct selectio
 			continue;
 		buf_puts(&who, "QUOD_PROFILE ");
 		buf_put_plain(&who, name);
-		if (load_named(name, &other, err) < 0) {
+		if (load_named(name, input->paths, &other, err) < 0) {
 			err_wrap(err, "%s", who.data);
 			return refuse_word(selection, err);
 		}
@@ -179,9 +180,7 @@ static int hear_environment(const struct selection_input *input, struct selectio
 static int hear_annotations(const struct selection_input *input, struct selection *selection, struct err *err)
 {
 	const struct json *annotations = input->config->annotations;
-	struct profile_paths paths;
 
-	shim_profile_paths(&paths);
 	for (size_t i = 0; annotations && i < annotations->count; i++) {
 		const struct json_member *member = &annotations->members[i];
 		const char *value = json_string(member->value), *key = member->name + strlen(own_prefix);
@@ -192,7 +191,7 @@ static int hear_annotations(const struct selection_input *input, struct selectio
 		/* the others of quod's are the planner's to refuse: it names them all */
 		if (strncmp(member->name, own_prefix, strlen(own_prefix)) || !profile_word_has_key(key) || !value)
 			continue;
-		if (profile_read_word_of_key(key, value, &paths, &word, err) < 0)
+		if (profile_read_word_of_key(key, value, input->paths, &word, err) < 0)
 			return refuse_word(selection, err);
 		who = alloc_printf("annotation %s", member->name);
 		r = tighten(selection, word, who, err);
@@ -206,9 +205,7 @@ static int hear_annotations(const struct selection_input *input, struct selectio
 static int hear_projects(const struct selection_input *input, struct selection *selection, struct err *err)
 {
 	struct plan_input plan_input = { .profile = selection->chosen, .config = input->config, .facts = input->facts };
-	struct profile_paths paths;
 
-	shim_profile_paths(&paths);
 	for (size_t i = 0; i < input->facts->mount_count && i < input->held->count; i++) {
 		cleanup_free char *name = NULL;
 		struct profile *word;
@@ -217,7 +214,7 @@ static int hear_projects(const struct selection_input *input, struct selection *
 		if (!mount_is_workspace(&plan_input, i) || input->held->mount_fds[i] < 0)
 			continue;
 		name = alloc_printf("%s/" PROJECT_WORD_FILE, input->facts->mounts[i].resolved);
-		if (project_word_read(input->held->mount_fds[i], name, &paths, &word, err) < 0)
+		if (project_word_read(input->held->mount_fds[i], name, input->paths, &word, err) < 0)
 			return refuse_word(selection, err);
 		r = word ? tighten(selection, word, name, err) : 0;
 		if (r)
@@ -254,7 +251,7 @@ int profile_select(const struct shim *shim, const struct selection_input *input,
 		return r;
 	if (selection->is_unmanaged)
 		return check_unmanaged(input, selection, err);
-	r = load_named(name, &selection->chosen, err);
+	r = load_named(name, input->paths, &selection->chosen, err);
 	if (r)
 		return r;
 	selection->profile = selection->chosen;
@@ -267,8 +264,12 @@ int profile_select(const struct shim *shim, const struct selection_input *input,
 
 int profile_select_plain(const struct shim *shim, struct selection *selection, struct err *err)
 {
+	const char *name = shim->profile_name ? shim->profile_name : shim->config->default_profile;
+	struct profile_paths paths;
+
+	shim_profile_paths(shim, &paths);
 	selection->chosen_by = alloc_copy(shim->profile_name ? "--profile" : "default_profile");
-	if (load_named(shim->profile_name ? shim->profile_name : shim->config->default_profile, &selection->chosen, err) < 0)
+	if (load_named(name, &paths, &selection->chosen, err) < 0)
 		return -err->code;
 	selection->profile = selection->chosen;
 	return 0;

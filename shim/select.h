@@ -21,6 +21,7 @@ struct selection_input {
 	const struct oci_config *config;
 	const struct facts *facts;
 	const struct facts_held *held;
+	const struct profile_paths *paths;	/* where profiles and groups lie */
 };
 
 /* The chosen profile's name, "unmanaged", or "" before: for messages and records. */
@@ -34,6 +35,7 @@ int profile_select(const struct shim *shim, const struct selection_input *input,
 int profile_select_plain(const struct shim *shim, struct selection *selection, struct err *err);
 void selection_release(struct selection *selection);
 
-void shim_profile_paths(struct profile_paths *paths);	/* the compiled-in places */
+/* --profiles of quodctl, else the compiled-in places. */
+void shim_profile_paths(const struct shim *shim, struct profile_paths *paths);
 
 #endif

@@ -16,6 +16,7 @@ struct shim {
 	const char *profile_name;	/* --profile or quod-NAME; NULL */
 	const char *config_file;	/* --config; NULL: the default place */
 	const char *runtime_name;	/* --runtime; NULL */
+	const struct profile_paths *profile_paths;	/* quodctl's --profiles; NULL: the installed places */
 	int argc;			/* the runtime's command line: argv without quod's own options */
 	char **argv;
 	struct oci_cmdline line;

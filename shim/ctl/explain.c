@@ -253,7 +253,7 @@ static int decide_as(const struct ctl *ctl, struct subject *subject, struct deci
 	char *argv[] = { (char *)"quod", (char *)"--root", subject->root, (char *)"create", (char *)"--bundle", subject->bundle,
 			 subject->id, NULL };
 	char **line = subject->root ? argv : argv + 2;
-	struct shim shim = { .profile_name = subject->profile, .config_file = ctl->config_file };
+	struct shim shim = { .profile_name = subject->profile, .config_file = ctl->config_file, .profile_paths = &ctl->paths };
 	int r;
 
 	if (line != argv)

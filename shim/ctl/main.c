@@ -101,6 +101,7 @@ static void use_profiles(struct ctl *ctl, const char *dir, char **groups)
 {
 	free(*groups);
 	*groups = alloc_printf("%s/groups", dir);
+	ctl->has_profiles = true;
 	ctl->paths = (struct profile_paths){ .profile_dirs = { dir }, .group_dirs = { *groups }, .skip_owner_check = true };
 }
 
@@ -140,6 +141,17 @@ static void take_options(struct ctl *ctl, char **argv, char **groups)
 	ctl->argv = argv;
 }
 
+/* An option without effect would be a promise that isn't kept. */
+static bool takes_profiles(const struct command *command)
+{
+	static const char *const names[] = { "explain", "profile" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], command->name))
+			return true;
+	return false;
+}
+
 static int dispatch(struct ctl *ctl)
 {
 	const struct command *command;
@@ -161,6 +173,8 @@ static int dispatch(struct ctl *ctl)
 		printf("usage: quodctl %s\n%s", command->usage, options_usage);
 		return CTL_YES;
 	}
+	if (ctl->has_profiles && !takes_profiles(command))
+		return ctl_fail_usage(ctl, "--profiles says nothing to '%s'", command->name);
 	return command->main(ctl);
 }
 

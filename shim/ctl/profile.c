@@ -117,14 +117,16 @@ static int show_main(struct ctl *ctl)
 }
 
 /* What a container under it would be refused for, whatever the container is. */
-static void find_unenforced(const struct profile *profile, struct strings *errors)
+static void find_unenforced(const struct profile *profile, const struct profile_paths *paths, struct strings *errors)
 {
 	struct plan_input input = { .profile = profile };
 	struct plan plan = { .refusal_count = 0 };
 
 	plan_unenforced(&input, &plan);
 	for (size_t i = 0; i < plan.refusal_count; i++) {
-		cleanup_free char *text = alloc_printf("%s: %s", plan.refusals[i].key, plan.refusals[i].text);
+		const struct refusal *refusal = &plan.refusals[i];
+		cleanup_free char *place = profile_key_place(profile->file, paths, refusal->key);
+		cleanup_free char *text = alloc_printf("%s: %s: %s", place, refusal->key, refusal->text);
 
 		strings_add(errors, text);
 	}
@@ -134,22 +136,14 @@ static void find_unenforced(const struct profile *profile, struct strings *error
 static void find_errors(struct ctl *ctl, const char *file, struct strings *errors)
 {
 	struct profile_paths paths = ctl->paths;
-	struct profile *profile = NULL;
-	struct err err = ERR_INIT;
+	struct profile *profile;
 
 	paths.skip_owner_check = true;
-	if (profile_load_file(file, &paths, &profile, &err) < 0) {
-		strings_add(errors, err.text);
+	profile = profile_check_file(file, &paths, errors);
+	if (!profile)
 		return;
-	}
 	profile_find_dead_entries(profile, errors);
-	find_unenforced(profile, errors);
-	for (size_t i = 0; i < errors->count; i++) {
-		char *text = alloc_printf("%s: %s", profile->file, errors->items[i]);
-
-		free(errors->items[i]);
-		errors->items[i] = text;
-	}
+	find_unenforced(profile, &paths, errors);
 	profile_free(profile);
 }
 

@@ -87,26 +87,25 @@ static int read_match(const struct reader *reader, const struct spot *match, str
 	return 0;
 }
 
-static int read_rules(const struct reader *reader, const struct spot *spot)
+static int read_rule(const struct reader *reader, const struct spot *item)
 {
 	static const char *const names[] = { "match", "profile", NULL };
 	struct host_config *config = reader->target;
+	struct host_rule *rule = list_add(config->rules, config->rule_count);
+	struct spot match, profile;
 
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+	if (spot_only(reader, item, names) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i), match, profile;
-		struct host_rule *rule = list_add(config->rules, config->rule_count);
+	match = spot_named(item, "match");
+	profile = spot_named(item, "profile");
+	if (read_match(reader, &match, rule) < 0)
+		return -EINVAL;
+	return read_pattern(reader, &profile, want_profile_name, &rule->profile);
+}
 
-		if (spot_only(reader, &item, names) < 0)
-			return -EINVAL;
-		match = spot_named(&item, "match");
-		profile = spot_named(&item, "profile");
-		if (read_match(reader, &match, rule) < 0 ||
-		    read_pattern(reader, &profile, want_profile_name, &rule->profile) < 0)
-			return -EINVAL;
-	}
-	return 0;
+static int read_rules(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_ARRAY, read_rule);
 }
 
 static int read_runtime(const struct reader *reader, const struct spot *spot)

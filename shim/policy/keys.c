@@ -56,18 +56,20 @@ static int read_set(const struct reader *reader, const struct key *key, const st
 {
 	unsigned bits = 0;
 	size_t index;
+	int r = 0;
 
 	if (spot_list(reader, spot, JSON_ARRAY) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < spot->value->count; i++) {
 		struct spot item = spot_item(spot, i);
 
-		if (spot_word(reader, &item, key->words, &index) < 0)
-			return -EINVAL;
-		bits |= 1u << index;
+		if (spot_word(reader, &item, key->words, &index) == 0)
+			bits |= 1u << index;
+		else if (r = -EINVAL, !reader->all)
+			return r;
 	}
 	*(unsigned *)field_of(reader, key) = bits;
-	return 0;
+	return r;
 }
 
 static int read_checked(const struct reader *reader, const struct key *key, const struct spot *spot, const char **text)
@@ -96,6 +98,7 @@ static int read_strings(const struct reader *reader, const struct key *key, cons
 {
 	struct strings *field = field_of(reader, key);
 	const char *text;
+	int r = 0;
 
 	if (spot_list(reader, spot, JSON_ARRAY) < 0)
 		return -EINVAL;
@@ -104,12 +107,15 @@ static int read_strings(const struct reader *reader, const struct key *key, cons
 	for (size_t i = 0; i < spot->value->count; i++) {
 		struct spot item = spot_item(spot, i);
 
-		if (read_checked(reader, key, &item, &text) < 0)
-			return -EINVAL;
-		if (!strings_has(field, text))
+		if (read_checked(reader, key, &item, &text) < 0) {
+			r = -EINVAL;
+			if (!reader->all)
+				return r;
+		} else if (!strings_has(field, text)) {
 			strings_add(field, text);
+		}
 	}
-	return 0;
+	return r;
 }
 
 static int read_quantity(const struct reader *reader, const struct key *key, const struct spot *spot)
@@ -188,6 +194,8 @@ static int fail_unknown(const struct reader *reader, const struct spot *spot, co
 /* `prefix` is the section's name with a dot behind it, or "" at the root. */
 static int read_section(const struct reader *reader, const struct spot *section, const char *prefix)
 {
+	int failed = 0;
+
 	if (spot_is(reader, section, JSON_OBJECT) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < section->value->count; i++) {
@@ -196,9 +204,9 @@ static int read_section(const struct reader *reader, const struct spot *section,
 		const struct key *key = keys_find(reader->keys, reader->key_count, name);
 		int r;
 
-		if (strchr(spot.name, '.'))
-			return fail_unknown(reader, &spot, prefix);
-		if (key) {
+		if (strchr(spot.name, '.')) {
+			r = fail_unknown(reader, &spot, prefix);
+		} else if (key) {
 			r = keys_read_value(reader, key, &spot);
 		} else if (is_section(reader, name)) {
 			cleanup_free char *below = alloc_printf("%s.", name);
@@ -207,10 +215,11 @@ static int read_section(const struct reader *reader, const struct spot *section,
 		} else {
 			r = fail_unknown(reader, &spot, prefix);
 		}
-		if (r)
+		failed = r ? r : failed;
+		if (r && !reader->all)
 			return r;
 	}
-	return 0;
+	return failed;
 }
 
 /* The version first: a file of another one may well have keys that this one doesn't know. */

@@ -31,7 +31,9 @@ struct reader {
 	void *target;			/* the struct that offsets are relative to */
 	const struct profile_paths *paths;	/* where groups are; NULL: a document in memory, which has none */
 	bool is_word;			/* a project's own, without parents */
-	struct err *err;
+	unsigned depth;			/* of the document in its chain (struct entry) */
+	struct strings *all;		/* every error is added, and the walk goes on; NULL: it ends with the first */
+	struct err *err;		/* the last one */
 };
 
 enum key_kind {
@@ -85,11 +87,15 @@ const struct key *keys_find(const struct key *keys, size_t count, const char *na
 int keys_read_value(const struct reader *reader, const struct key *key, const struct spot *spot);
 int spot_fail(const struct reader *reader, const struct spot *spot, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+char *spot_place(const struct reader *reader, const struct spot *spot);	/* "FILE:LINE: /pointer", malloc'ed */
 struct spot spot_item(const struct spot *array, size_t index);
 struct spot spot_member(const struct spot *object, size_t index);
 int spot_is(const struct reader *reader, const struct spot *spot, enum json_type type);	/* 0, or the error is set */
 int spot_text(const struct reader *reader, const struct spot *spot, const char **text);	/* a plain, bounded string */
 int spot_list(const struct reader *reader, const struct spot *spot, enum json_type type); /* array or object, bounded */
+/* Each item of an array or member of an object, of a bounded one. */
+int spot_each(const struct reader *reader, const struct spot *spot, enum json_type type,
+	      int (*read)(const struct reader *reader, const struct spot *item));
 int spot_word(const struct reader *reader, const struct spot *spot, const char *const *words, size_t *index);
 int spot_quantity(const struct reader *reader, const struct spot *spot, const struct key *key, uint64_t *value);
 

@@ -252,12 +252,16 @@ void entry_copy(const struct entry *from, struct entry *to)
 	*to = *from;
 	to->text = from->text ? alloc_copy(from->text) : NULL;
 	to->name = from->name ? alloc_copy(from->name) : NULL;
+	to->group = from->group ? alloc_copy(from->group) : NULL;
+	to->place = from->place ? alloc_copy(from->place) : NULL;
 }
 
 void entry_release(struct entry *entry)
 {
 	free(entry->text);
 	free(entry->name);
+	free(entry->group);
+	free(entry->place);
 	*entry = (struct entry){ .kind = ENTRY_NAME };
 }
 

@@ -35,6 +35,9 @@ struct entry {
 	enum entry_protocol protocol;	/* none written: TCP, with ":*" TCP and UDP; in a deny: all */
 	bool has_at;
 	struct network at;	/* "@NETWORK" */
+	char *group;		/* the group that it came from; NULL: written itself */
+	char *place;		/* "FILE:LINE: /pointer" of where it was written; NULL: a document in memory */
+	unsigned depth;		/* of its document: 0 is the root of a profile's chain, the profile itself is the deepest */
 };
 
 /* Parses one entry; err says what is wrong with it. Free with entry_release. */

@@ -12,16 +12,19 @@
 #include "shim/base/cleanup.h"
 #include "shim/policy/profile.h"
 
-static void __attribute__((format(printf, 2, 3))) add_text(struct strings *texts, const char *format, ...)
+static void __attribute__((format(printf, 3, 4))) add_text(struct strings *texts, const struct entry *entry,
+							     const char *format, ...)
 {
-	cleanup_free char *text = NULL;
+	cleanup_free char *text = NULL, *placed = NULL;
 	va_list args;
 
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		text = alloc_copy("an entry can never take effect (out of memory for its name)");
 	va_end(args);
-	strings_add(texts, text);
+	if (entry->place)
+		placed = alloc_printf("%s: %s", entry->place, text);
+	strings_add(texts, placed ? placed : text);
 }
 
 static bool denies_port(const struct entry *deny, uint16_t first, uint16_t last)
@@ -60,10 +63,10 @@ static bool is_never_reachable(const struct network *network)
 	return false;
 }
 
-/* Names that resolve to loopback or to nothing, by RFC 6761. */
+/* Names that resolve to loopback or to nothing, by RFC 6761 and 7686. */
 static bool resolves_nowhere(const struct entry *entry)
 {
-	static const char *const tops[] = { "localhost", "invalid" };
+	static const char *const tops[] = { "localhost", "invalid", "onion" };
 	const char *dot = strrchr(entry->name, '.');
 
 	for (size_t i = 0; i < ARRAY_SIZE(tops); i++)
@@ -72,38 +75,89 @@ static bool resolves_nowhere(const struct entry *entry)
 	return false;
 }
 
-static void check_allowed(const struct profile *profile, const struct entry *entry, struct strings *texts)
+/* Clouds' names of their metadata service, which is reached by its address alone. */
+static bool leads_to_metadata(const struct profile *profile, const struct entry *entry)
+{
+	static const char *const names[] = { "metadata.google.internal", "instance-data.ec2.internal" };
+	bool is_one = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		is_one = is_one || (entry->kind == ENTRY_NAME && !strcmp(entry->name, names[i]));
+	for (size_t i = 0; is_one && i < profile->egress.allow_count; i++)
+		if (profile->egress.allow[i].kind == ENTRY_NETWORK && profile->egress.allow[i].is_single_address)
+			return false;
+	return is_one;
+}
+
+/* Why it can never take effect, malloc'ed; NULL when it can. */
+static char *why_dead(const struct profile *profile, const struct entry *entry)
 {
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
-		if (is_denied_by(&profile->egress.deny[i], entry)) {
-			add_text(texts, "egress.allow: '%s' can never take effect: egress.deny has '%s'", entry->text,
-				 profile->egress.deny[i].of.text);
-			return;
-		}
+		if (profile->egress.deny[i].of.depth <= entry->depth && is_denied_by(&profile->egress.deny[i], entry))
+			return alloc_printf("egress.deny has '%s'", profile->egress.deny[i].of.text);
 	if (entry->kind == ENTRY_NETWORK && !entry->is_single_address && is_never_reachable(&entry->network))
-		add_text(texts, "egress.allow: '%s' can never take effect: only an entry that is exactly one address of it opens it",
-			 entry->text);
-	if (entry_is_name(entry) && entry->has_at && is_never_reachable(&entry->at))
-		add_text(texts, "egress.allow: '%s' can never take effect: its network is never reachable by name", entry->text);
-	else if (entry_is_name(entry) && resolves_nowhere(entry))
-		add_text(texts, "egress.allow: '%s' can never take effect: such a name never leads outside", entry->text);
+		return alloc_copy("only an entry that is exactly one address of it opens it");
+	if (!entry_is_name(entry))
+		return NULL;
+	if (entry->has_at && is_never_reachable(&entry->at))
+		return alloc_copy("its network is never reachable by name");
+	if (resolves_nowhere(entry))
+		return alloc_copy("such a name never leads outside");
+	if (leads_to_metadata(profile, entry))
+		return alloc_copy("it leads to 169.254.169.254, which only an entry of that address opens");
+	return NULL;
+}
+
+/* The entries that one item of the list stands for, from `first`: itself, or a group's. */
+static size_t count_item(const struct profile *profile, size_t first)
+{
+	const struct entry *entry = &profile->egress.allow[first];
+	size_t count = 1;
+
+	while (entry->group && entry->place && first + count < profile->egress.allow_count) {
+		const struct entry *next = &profile->egress.allow[first + count];
+
+		if (!next->group || strcmp(next->group, entry->group) != 0 || !next->place || strcmp(next->place, entry->place) != 0)
+			break;
+		count++;
+	}
+	return count;
+}
+
+static void check_item(const struct profile *profile, size_t first, size_t count, struct strings *texts)
+{
+	const struct entry *entry = &profile->egress.allow[first];
+	cleanup_free char *why = why_dead(profile, entry);
+
+	for (size_t i = 1; i < count && why; i++) {
+		cleanup_free char *next = why_dead(profile, entry + i);
+
+		if (!next)
+			return;
+	}
+	if (why)
+		add_text(texts, entry, "egress.allow: '%s%s' can never take effect: %s", entry->group ? "@" : "",
+			 entry->group ? entry->group : entry->text, why);
 }
 
 static void check_excepts(const struct deny_rule *deny, struct strings *texts)
 {
 	for (size_t i = 0; i < deny->except_count; i++)
 		if (!entry_covers_what(&deny->of, &deny->except[i]))
-			add_text(texts, "egress.deny: the exception '%s' is not within '%s'", deny->except[i].text, deny->of.text);
+			add_text(texts, &deny->except[i], "egress.deny: the exception '%s' is not within '%s'", deny->except[i].text, deny->of.text);
 }
 
-/* A group's cap is left alone: its entries are among the allowed ones without its name. */
 static void check_cap(const struct profile *profile, const struct entry *cap, struct strings *texts)
 {
-	for (size_t i = 0; i < profile->egress.allow_count; i++)
-		if (cap->kind == ENTRY_GROUP || entry_covers_what(cap, &profile->egress.allow[i]) ||
-		    entry_covers_what(&profile->egress.allow[i], cap))
+	for (size_t i = 0; i < profile->egress.allow_count; i++) {
+		const struct entry *entry = &profile->egress.allow[i];
+
+		/* in a resolved profile a group's entries don't say whose they are */
+		if (cap->kind == ENTRY_GROUP ? !cap->place || (entry->group && !strcmp(entry->group, cap->name)) :
+					       entry_covers_what(cap, entry) || entry_covers_what(entry, cap))
 			return;
-	add_text(texts, "egress.caps: '%s' caps what egress.allow does not allow", cap->text);
+	}
+	add_text(texts, cap, "egress.caps: '%s' caps what egress.allow does not allow", cap->text);
 }
 
 size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts)
@@ -113,8 +167,10 @@ size_t profile_find_dead_entries(const struct profile *profile, struct strings *
 	/* in a meet one input may well forbid what another allows: that is what it is for */
 	if (profile->layer_count)
 		return 0;
-	for (size_t i = 0; i < profile->egress.allow_count; i++)
-		check_allowed(profile, &profile->egress.allow[i], texts);
+	for (size_t i = 0, count; i < profile->egress.allow_count; i += count) {
+		count = count_item(profile, i);
+		check_item(profile, i, count, texts);
+	}
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		check_excepts(&profile->egress.deny[i], texts);
 	for (size_t i = 0; i < profile->egress.caps_count; i++)

@@ -156,51 +156,46 @@ int policy_file_read(const char *path, bool skip_owner_check, struct json_tree *
 	return 0;
 }
 
-struct group {
-	char *description, *source;
-	struct entry *hosts;
-	size_t count;
-};
-
-static void group_release(struct group *group)
+void group_release(struct host_group *group)
 {
 	free(group->description);
 	free(group->source);
+	free(group->file);
 	for (size_t i = 0; i < group->count; i++)
 		entry_release(&group->hosts[i]);
 	free(group->hosts);
+	*group = (struct host_group){ .count = 0 };
+}
+
+static int read_host(const struct reader *reader, const struct spot *item)
+{
+	struct host_group *group = reader->target;
+	struct err why = ERR_INIT;
+	struct entry entry;
+	const char *text;
+
+	if (spot_text(reader, item, &text) < 0)
+		return -EINVAL;
+	if (entry_parse(text, &entry, &why) < 0)
+		return spot_fail(reader, item, "'%s': %s", text, why.text);
+	*list_add(group->hosts, group->count) = entry;
+	if (entry.kind == ENTRY_GROUP || entry.kind == ENTRY_PUBLIC)
+		return spot_fail(reader, item, "'%s': a group can't hold another", text);
+	return 0;
 }
 
 static int read_hosts(const struct reader *reader, const struct spot *spot)
 {
-	struct group *group = reader->target;
-	const char *text;
-
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-		struct err why = ERR_INIT;
-		struct entry entry;
-
-		if (spot_text(reader, &item, &text) < 0)
-			return -EINVAL;
-		if (entry_parse(text, &entry, &why) < 0)
-			return spot_fail(reader, &item, "'%s': %s", text, why.text);
-		*list_add(group->hosts, group->count) = entry;
-		if (entry.kind == ENTRY_GROUP || entry.kind == ENTRY_PUBLIC)
-			return spot_fail(reader, &item, "'%s': a group can't hold another", text);
-	}
-	return 0;
+	return spot_each(reader, spot, JSON_ARRAY, read_host);
 }
 
-static int group_read(const char *path, bool skip_owner_check, struct group *group, struct err *err)
+static int group_read(const char *path, bool skip_owner_check, struct host_group *group, struct err *err)
 {
 	static const struct key keys[] = {
 		{ "version", .kind = KEY_VERSION },
 		{ "$schema", .kind = KEY_IGNORED },
-		{ "description", KEY_TEXT, KEY_AT(struct group, description) },
-		{ "source", KEY_TEXT, KEY_AT(struct group, source) },
+		{ "description", KEY_TEXT, KEY_AT(struct host_group, description) },
+		{ "source", KEY_TEXT, KEY_AT(struct host_group, source) },
 		{ "hosts", KEY_OTHER, .read = read_hosts },
 	};
 	cleanup_json_tree struct json_tree *tree = NULL;
@@ -210,31 +205,41 @@ static int group_read(const char *path, bool skip_owner_check, struct group *gro
 
 	if (r)
 		return r;
-	reader.file = file;
+	reader.file = group->file = steal_ptr(&file);
 	return keys_read(&reader, json_root(tree));
+}
+
+int group_find(const char *name, const struct profile_paths *paths, struct host_group *group, struct err *err)
+{
+	*group = (struct host_group){ .count = 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(paths->group_dirs) && paths->group_dirs[i]; i++) {
+		cleanup_free char *path = alloc_printf("%s/%s.json", paths->group_dirs[i], name);
+		struct err why = ERR_INIT;
+		int r = group_read(path, paths->skip_owner_check, group, &why);
+
+		if (!r)
+			return 0;
+		group_release(group);
+		if (r != -ENOENT) {
+			*err = why;
+			return r;
+		}
+	}
+	return err_set(err, ENOENT, "there is no group '@%s'", name);
 }
 
 int group_load(const char *name, const struct profile_paths *paths, struct entry **entries, size_t *count, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(paths->group_dirs) && paths->group_dirs[i]; i++) {
-		cleanup_free char *path = alloc_printf("%s/%s.json", paths->group_dirs[i], name);
-		struct group group = { .count = 0 };
-		struct err why = ERR_INIT;
-		int r = group_read(path, paths->skip_owner_check, &group, &why);
+	struct host_group group;
+	int r = group_find(name, paths, &group, err);
 
-		if (r == -ENOENT)
-			continue;
-		if (r) {
-			*err = why;
-		} else {
-			*entries = steal_ptr(&group.hosts);
-			*count = group.count;
-			group.count = 0;
-		}
-		group_release(&group);
+	if (r)
 		return r;
-	}
-	return err_set(err, ENOENT, "there is no group '@%s'", name);
+	*entries = steal_ptr(&group.hosts);
+	*count = group.count;
+	group.count = 0;
+	group_release(&group);
+	return 0;
 }
 
 static int list_dir(const char *path, struct strings *names, struct err *err)
@@ -267,11 +272,11 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int profile_list(const struct profile_paths *paths, struct strings *names, struct err *err)
+static int list_dirs(const char *const dirs[3], struct strings *names, struct err *err)
 {
 	*names = (struct strings){ NULL, 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(paths->profile_dirs) && paths->profile_dirs[i]; i++) {
-		int r = list_dir(paths->profile_dirs[i], names, err);
+	for (size_t i = 0; i < 3 && dirs[i]; i++) {
+		int r = list_dir(dirs[i], names, err);
 
 		if (r) {
 			strings_free(names);
@@ -281,4 +286,14 @@ int profile_list(const struct profile_paths *paths, struct strings *names, struc
 	if (names->count)
 		qsort(names->items, names->count, sizeof(*names->items), compare_names);
 	return 0;
+}
+
+int profile_list(const struct profile_paths *paths, struct strings *names, struct err *err)
+{
+	return list_dirs(paths->profile_dirs, names, err);
+}
+
+int group_list(const struct profile_paths *paths, struct strings *names, struct err *err)
+{
+	return list_dirs(paths->group_dirs, names, err);
 }

@@ -90,26 +90,30 @@ static int chain_add_parents(struct chain *chain, const struct profile_paths *pa
 	}
 }
 
-static int read_layer(struct profile *profile, const struct layer *layer, const struct profile_paths *paths,
-		      struct err *err)
+static int read_layer(struct reader *reader, const struct layer *layer)
 {
-	struct reader reader = { .file = layer->file, .target = profile, .paths = paths, .err = err };
+	struct profile *profile = reader->target;
 
-	reader.keys = profile_keys(&reader.key_count);
+	reader->file = layer->file;
 	/* A description is of one document: a child without one has none. */
 	free(profile->description);
 	profile->description = NULL;
-	return keys_read(&reader, json_root(layer->tree));
+	return keys_read(reader, json_root(layer->tree));
 }
 
-static int chain_read(const struct chain *chain, const char *name, const struct profile_paths *paths,
-		      struct profile **profile, struct err *err)
+/* What a reader with `paths`, `all` and `err` set makes of the chain. */
+static int chain_read(const struct chain *chain, const char *name, struct reader *reader, struct profile **profile)
 {
 	struct profile *made = profile_make_strict(name);
 	int r = 0;
 
-	for (size_t i = chain->count; i-- > 0 && !r;)
-		r = read_layer(made, &chain->layers[i], paths, err);
+	reader->target = made;
+	reader->keys = profile_keys(&reader->key_count);
+	for (size_t i = chain->count; i-- > 0 && (!r || reader->all); reader->depth++) {
+		int failed = read_layer(reader, &chain->layers[i]);
+
+		r = failed ? failed : r;
+	}
 	if (r) {
 		profile_free(made);
 		return r;
@@ -122,36 +126,103 @@ static int chain_read(const struct chain *chain, const char *name, const struct 
 int profile_load(const char *name, const struct profile_paths *paths, struct profile **profile, struct err *err)
 {
 	struct chain chain = { .count = 0 };
+	struct reader reader = { .paths = paths, .err = err };
 	int r = chain_add_named(&chain, name, paths, err);
 
 	if (!r)
 		r = chain_add_parents(&chain, paths, err);
 	if (!r)
-		r = chain_read(&chain, name, paths, profile, err);
+		r = chain_read(&chain, name, &reader, profile);
 	chain_release(&chain);
 	return r;
 }
 
-int profile_load_file(const char *file, const struct profile_paths *paths, struct profile **profile, struct err *err)
+static int name_of_file(const char *file, char **name, struct err *err)
 {
 	const char *slash = strrchr(file, '/');
-	cleanup_free char *name = alloc_copy(slash ? slash + 1 : file);
-	size_t len = strlen(name);
-	struct chain chain = { .count = 0 };
-	int r;
+	size_t len;
 
-	if (len > 5 && !strcmp(name + len - 5, ".json"))
-		name[len - 5] = '\0';
-	if (!profile_name_is_valid(name))
+	*name = alloc_copy(slash ? slash + 1 : file);
+	len = strlen(*name);
+	if (len > 5 && !strcmp(*name + len - 5, ".json"))
+		(*name)[len - 5] = '\0';
+	if (!profile_name_is_valid(*name))
 		return err_set(err, EINVAL, "%s: the file's name gives no profile's name (NAME.json; letters, digits, '_', '.', '-')",
 			       file);
-	r = chain_add(&chain, file, paths, err);
+	return 0;
+}
+
+int profile_load_file(const char *file, const struct profile_paths *paths, struct profile **profile, struct err *err)
+{
+	struct reader reader = { .paths = paths, .err = err };
+	struct chain chain = { .count = 0 };
+	cleanup_free char *name = NULL;
+	int r = name_of_file(file, &name, err);
+
+	if (!r)
+		r = chain_add(&chain, file, paths, err);
 	if (!r)
 		r = chain_add_parents(&chain, paths, err);
 	if (!r)
-		r = chain_read(&chain, name, paths, profile, err);
+		r = chain_read(&chain, name, &reader, profile);
 	chain_release(&chain);
 	return r;
+}
+
+/* A parent that can't be had is one error more: what the file itself says is judged all the same. */
+struct profile *profile_check_file(const char *file, const struct profile_paths *paths, struct strings *errors)
+{
+	struct err err = ERR_INIT;
+	struct reader reader = { .paths = paths, .all = errors, .err = &err };
+	struct chain chain = { .count = 0 };
+	struct profile *profile = NULL;
+	cleanup_free char *name = NULL;
+	size_t before = errors->count;
+	int r = name_of_file(file, &name, &err);
+
+	if (!r)
+		r = chain_add(&chain, file, paths, &err);
+	if (r || chain_add_parents(&chain, paths, &err) < 0)
+		strings_add(errors, err.text);
+	if (!r && chain_read(&chain, name, &reader, &profile) < 0 && errors->count == before)
+		strings_add(errors, err.text);
+	chain_release(&chain);
+	if (errors->count == before)
+		return profile;
+	profile_free(profile);
+	return NULL;
+}
+
+/* "FILE:LINE: /pointer" of a document's key; NULL when it doesn't say it. */
+static char *find_key(const struct layer *layer, const char *key)
+{
+	cleanup_free char *rest = alloc_copy(key), *pointer = alloc_copy("");
+	const struct json *at = json_root(layer->tree);
+	char *save = NULL;
+
+	for (char *part = strtok_r(rest, ".", &save); part; part = strtok_r(NULL, ".", &save)) {
+		char *longer = alloc_printf("%s/%s", pointer, part);
+
+		free(pointer);
+		pointer = longer;
+		at = json_get(at, part);
+		if (!at)
+			return NULL;
+	}
+	return alloc_printf("%s:%d: %s", layer->file, at->line, pointer);
+}
+
+char *profile_key_place(const char *file, const struct profile_paths *paths, const char *key)
+{
+	struct err ignored = ERR_INIT;
+	struct chain chain = { .count = 0 };
+	char *place = NULL;
+
+	if (chain_add(&chain, file, paths, &ignored) == 0 && chain_add_parents(&chain, paths, &ignored) == 0)
+		for (size_t i = 0; i < chain.count && !place; i++)
+			place = find_key(&chain.layers[i], key);
+	chain_release(&chain);
+	return place ? place : alloc_copy(file);
 }
 
 int profile_read_document(const char *name, const struct profile_paths *paths, struct json_tree **tree, char **file,

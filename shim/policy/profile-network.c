@@ -34,23 +34,42 @@ static int read_entry(const struct reader *reader, const struct spot *spot, stru
 		return -EINVAL;
 	if (entry_parse(text, entry, &why) < 0)
 		return spot_fail(reader, spot, "'%s': %s", text, why.text);
+	entry->place = reader->paths ? spot_place(reader, spot) : NULL;
+	entry->depth = reader->depth;
 	return 0;
 }
 
-static int add_group(const struct reader *reader, const struct spot *spot, const char *name, struct entries *entries)
+/* A group's broken file is one error, wherever it is named. */
+static int fail_group(const struct reader *reader, const struct err *why)
+{
+	*reader->err = *why;
+	if (reader->all && !strings_has(reader->all, why->text))
+		strings_add(reader->all, why->text);
+	return -EINVAL;
+}
+
+static int add_group(const struct reader *reader, const struct spot *spot, const struct entry *named, struct entries *entries)
 {
 	struct entries group = { NULL, 0 };
+	const char *name = named->name;
+	struct err why = ERR_INIT;
 	int r;
 
 	if (!reader->paths)
 		return spot_fail(reader, spot, "'@%s': a resolved profile has its groups' entries, not their names", name);
-	r = group_load(name, reader->paths, &group.items, &group.count, reader->err);
+	r = group_load(name, reader->paths, &group.items, &group.count, &why);
 	if (r == -ENOENT)
-		return spot_fail(reader, spot, "there is no group '@%s'", name);
+		return spot_fail(reader, spot, "there is no group '@%s' (quodctl group list)", name);
 	if (r)
-		return r;
-	for (size_t i = 0; i < group.count; i++)
-		*list_add(entries->items, entries->count) = group.items[i];
+		return fail_group(reader, &why);
+	for (size_t i = 0; i < group.count; i++) {
+		struct entry *entry = list_add(entries->items, entries->count);
+
+		*entry = group.items[i];
+		entry->group = alloc_copy(name);
+		entry->place = alloc_copy(named->place);
+		entry->depth = named->depth;
+	}
 	free(group.items);
 	return 0;
 }
@@ -67,22 +86,26 @@ static int add_entries(const struct reader *reader, const struct spot *spot, str
 		*list_add(entries->items, entries->count) = entry;
 		return 0;
 	}
-	r = add_group(reader, spot, entry.name, entries);
+	r = add_group(reader, spot, &entry, entries);
 	entry_release(&entry);
 	return r;
 }
 
 static int read_entries(const struct reader *reader, const struct spot *spot, struct entries *entries)
 {
+	int r = 0;
+
 	if (spot_list(reader, spot, JSON_ARRAY) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < spot->value->count; i++) {
 		struct spot item = spot_item(spot, i);
 
 		if (add_entries(reader, &item, entries) < 0)
-			return -EINVAL;
+			r = -EINVAL;
+		if (r && !reader->all)
+			break;
 	}
-	return 0;
+	return r;
 }
 
 int read_egress_allow(const struct reader *reader, const struct spot *spot)
@@ -125,23 +148,21 @@ static int read_deny_parts(const struct reader *reader, const struct spot *spot,
 	return except_spot.value ? read_entries(reader, &except_spot, except) : 0;
 }
 
+static int read_deny_one(const struct reader *reader, const struct spot *item)
+{
+	struct entries of = { NULL, 0 }, except = { NULL, 0 };
+	int r = read_deny_parts(reader, item, &of, &except);
+
+	for (size_t n = 0; !r && n < of.count; n++)
+		add_deny(reader->target, &of.items[n], &except);
+	entries_release(&of);
+	entries_release(&except);
+	return r;
+}
+
 int read_egress_deny(const struct reader *reader, const struct spot *spot)
 {
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-		struct entries of = { NULL, 0 }, except = { NULL, 0 };
-		int r = read_deny_parts(reader, &item, &of, &except);
-
-		for (size_t n = 0; !r && n < of.count; n++)
-			add_deny(reader->target, &of.items[n], &except);
-		entries_release(&of);
-		entries_release(&except);
-		if (r)
-			return r;
-	}
-	return 0;
+	return spot_each(reader, spot, JSON_ARRAY, read_deny_one);
 }
 
 static struct cap_rule *cap_of(struct profile *profile, const char *text)
@@ -152,30 +173,48 @@ static struct cap_rule *cap_of(struct profile *profile, const char *text)
 	return NULL;
 }
 
+static int check_group(const struct reader *reader, const struct spot *spot, const struct entry *entry)
+{
+	struct host_group group;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (entry->kind != ENTRY_GROUP || !reader->paths)
+		return 0;
+	r = group_find(entry->name, reader->paths, &group, &why);
+	if (r == -ENOENT)
+		return spot_fail(reader, spot, "there is no group '%s' (quodctl group list)", entry->text);
+	if (r)
+		return fail_group(reader, &why);
+	group_release(&group);
+	return 0;
+}
+
 /* A group stays a group here: the bytes are counted for all of it together. */
-int read_caps(const struct reader *reader, const struct spot *spot)
+static int read_cap(const struct reader *reader, const struct spot *member)
 {
 	static const struct key bytes = { .kind = KEY_BYTES, .most = 1ull << 50, .unlimited = true };
 	struct profile *profile = reader->target;
+	struct cap_rule *rule = cap_of(profile, member->name);
+	struct err why = ERR_INIT;
+	struct entry entry;
 
-	if (spot_list(reader, spot, JSON_OBJECT) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot member = spot_member(spot, i);
-		struct cap_rule *rule = cap_of(profile, member.name);
-		struct err why = ERR_INIT;
-		struct entry entry;
-
-		if (!rule) {
-			if (entry_parse(member.name, &entry, &why) < 0)
-				return spot_fail(reader, &member, "'%s': %s", member.name, why.text);
-			rule = list_add(profile->egress.caps, profile->egress.caps_count);
-			rule->entry = entry;
-		}
-		if (spot_quantity(reader, &member, &bytes, &rule->bytes) < 0)
+	if (!rule) {
+		if (entry_parse(member->name, &entry, &why) < 0)
+			return spot_fail(reader, member, "'%s': %s", member->name, why.text);
+		rule = list_add(profile->egress.caps, profile->egress.caps_count);
+		rule->entry = entry;
+		rule->entry.place = reader->paths ? spot_place(reader, member) : NULL;
+		rule->entry.depth = reader->depth;
+		if (check_group(reader, member, &rule->entry) < 0)
 			return -EINVAL;
 	}
-	return 0;
+	return spot_quantity(reader, member, &bytes, &rule->bytes);
+}
+
+int read_caps(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_OBJECT, read_cap);
 }
 
 int read_via(const struct reader *reader, const struct spot *spot)
@@ -224,25 +263,24 @@ static int parse_ingress(char *text, struct ingress_rule *rule)
 	return ports_parse(text, &rule->port_first, &rule->port_last);
 }
 
-int read_ingress(const struct reader *reader, const struct spot *spot)
+static int read_ingress_one(const struct reader *reader, const struct spot *item)
 {
 	struct profile *profile = reader->target;
+	struct ingress_rule rule = { 0 };
+	cleanup_free char *copy = NULL;
 	const char *text;
 
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+	if (spot_text(reader, item, &text) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-		cleanup_free char *copy = NULL;
-		struct ingress_rule rule = { 0 };
-
-		if (spot_text(reader, &item, &text) < 0)
-			return -EINVAL;
-		copy = alloc_copy(text);
-		if (parse_ingress(copy, &rule) < 0)
-			return spot_fail(reader, &item, "'%s' is not PORT[-PORT][/tcp|/udp][@NETWORK|@node]", text);
-		rule.text = alloc_copy(text);
-		*list_add(profile->ingress, profile->ingress_count) = rule;
-	}
+	copy = alloc_copy(text);
+	if (parse_ingress(copy, &rule) < 0)
+		return spot_fail(reader, item, "'%s' is not PORT[-PORT][/tcp|/udp][@NETWORK|@node]", text);
+	rule.text = alloc_copy(text);
+	*list_add(profile->ingress, profile->ingress_count) = rule;
 	return 0;
+}
+
+int read_ingress(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_ARRAY, read_ingress_one);
 }

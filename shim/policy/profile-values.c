@@ -43,10 +43,13 @@ static int read_pattern(const struct reader *reader, const struct spot *spot, ch
 	return 0;
 }
 
-static int read_mount_rule(const struct reader *reader, const struct spot *spot, struct mount_rule *rule)
+static int read_mount_rule(const struct reader *reader, const struct spot *spot)
 {
 	static const char *const names[] = { "source", "destination", "readonly", NULL };
+	struct profile *profile = reader->target;
+	struct mount_rule *rule = list_add(profile->mounts.allow, profile->mounts.allow_count);
 	struct spot source, destination, readonly;
+	int r;
 
 	rule->readonly = true;
 	if (spot_only(reader, spot, names) < 0)
@@ -54,27 +57,20 @@ static int read_mount_rule(const struct reader *reader, const struct spot *spot,
 	source = spot_named(spot, "source");
 	destination = spot_named(spot, "destination");
 	readonly = spot_named(spot, "readonly");
-	if (read_pattern(reader, &source, &rule->source) < 0 || read_pattern(reader, &destination, &rule->destination) < 0)
-		return -EINVAL;
-	if (readonly.value && spot_is(reader, &readonly, JSON_BOOL) < 0)
-		return -EINVAL;
+	r = read_pattern(reader, &source, &rule->source);
+	if (!r || reader->all)
+		r = read_pattern(reader, &destination, &rule->destination) < 0 ? -EINVAL : r;
+	if (readonly.value && (!r || reader->all))
+		r = spot_is(reader, &readonly, JSON_BOOL) < 0 ? -EINVAL : r;
+	if (r)
+		return r;
 	rule->readonly = json_bool(readonly.value, true);
 	return 0;
 }
 
 int read_mounts_allow(const struct reader *reader, const struct spot *spot)
 {
-	struct profile *profile = reader->target;
-
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-
-		if (read_mount_rule(reader, &item, list_add(profile->mounts.allow, profile->mounts.allow_count)) < 0)
-			return -EINVAL;
-	}
-	return 0;
+	return spot_each(reader, spot, JSON_ARRAY, read_mount_rule);
 }
 
 int read_volumes(const struct reader *reader, const struct spot *spot)
@@ -118,20 +114,18 @@ static struct tmpfs_rule *tmpfs_of(struct profile *profile, const char *path)
 	return rule;
 }
 
-int read_tmpfs(const struct reader *reader, const struct spot *spot)
+static int read_tmpfs_one(const struct reader *reader, const struct spot *member)
 {
 	static const struct key size = { .kind = KEY_BYTES, .least = 4096, .most = 1ull << 50 };
 
-	if (spot_list(reader, spot, JSON_OBJECT) < 0)
+	if (fail_want(reader, member, member->name, want_tmpfs_path(member->name)) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot member = spot_member(spot, i);
+	return spot_quantity(reader, member, &size, &tmpfs_of(reader->target, member->name)->bytes);
+}
 
-		if (fail_want(reader, &member, member.name, want_tmpfs_path(member.name)) < 0 ||
-		    spot_quantity(reader, &member, &size, &tmpfs_of(reader->target, member.name)->bytes) < 0)
-			return -EINVAL;
-	}
-	return 0;
+int read_tmpfs(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_OBJECT, read_tmpfs_one);
 }
 
 static int fail_capability(const struct reader *reader, const struct spot *spot, const char *text)
@@ -144,27 +138,27 @@ static int fail_capability(const struct reader *reader, const struct spot *spot,
 	return spot_fail(reader, spot, "'%s' is no capability: the nearest one is '%s'", text, nearest_word(prefixed, names));
 }
 
+static int read_capability(const struct reader *reader, const struct spot *item)
+{
+	struct profile *profile = reader->target;
+	const char *text;
+	int number;
+
+	if (spot_text(reader, item, &text) < 0)
+		return -EINVAL;
+	number = capability_parse(text);
+	if (number < 0)
+		return fail_capability(reader, item, text);
+	profile->process.capabilities |= CAPABILITY_BIT(number);
+	return 0;
+}
+
 int read_capabilities(const struct reader *reader, const struct spot *spot)
 {
 	struct profile *profile = reader->target;
-	uint64_t bits = 0;
-	const char *text;
 
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-		int number;
-
-		if (spot_text(reader, &item, &text) < 0)
-			return -EINVAL;
-		number = capability_parse(text);
-		if (number < 0)
-			return fail_capability(reader, &item, text);
-		bits |= CAPABILITY_BIT(number);
-	}
-	profile->process.capabilities = bits;
-	return 0;
+	profile->process.capabilities = 0;
+	return spot_each(reader, spot, JSON_ARRAY, read_capability);
 }
 
 static struct env_rule *env_of(struct profile *profile, const char *name)
@@ -179,23 +173,22 @@ static struct env_rule *env_of(struct profile *profile, const char *name)
 	return rule;
 }
 
+static int read_env_one(const struct reader *reader, const struct spot *member)
+{
+	struct env_rule *rule;
+	const char *value;
+
+	if (fail_want(reader, member, member->name, want_env_name(member->name)) < 0 || spot_text(reader, member, &value) < 0)
+		return -EINVAL;
+	rule = env_of(reader->target, member->name);
+	free(rule->value);
+	rule->value = alloc_copy(value);
+	return 0;
+}
+
 int read_env_set(const struct reader *reader, const struct spot *spot)
 {
-	if (spot_list(reader, spot, JSON_OBJECT) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot member = spot_member(spot, i);
-		struct env_rule *rule;
-		const char *value;
-
-		if (fail_want(reader, &member, member.name, want_env_name(member.name)) < 0 ||
-		    spot_text(reader, &member, &value) < 0)
-			return -EINVAL;
-		rule = env_of(reader->target, member.name);
-		free(rule->value);
-		rule->value = alloc_copy(value);
-	}
-	return 0;
+	return spot_each(reader, spot, JSON_OBJECT, read_env_one);
 }
 
 static const char *want_rlimit(const char *name)
@@ -222,20 +215,18 @@ static struct rlimit_rule *rlimit_of(struct profile *profile, const char *name)
 	return rule;
 }
 
-int read_rlimits(const struct reader *reader, const struct spot *spot)
+static int read_rlimit(const struct reader *reader, const struct spot *member)
 {
 	static const struct key value = { .kind = KEY_BYTES, .most = INT64_MAX, .unlimited = true };
 
-	if (spot_list(reader, spot, JSON_OBJECT) < 0)
+	if (fail_want(reader, member, member->name, want_rlimit(member->name)) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot member = spot_member(spot, i);
+	return spot_quantity(reader, member, &value, &rlimit_of(reader->target, member->name)->value);
+}
 
-		if (fail_want(reader, &member, member.name, want_rlimit(member.name)) < 0 ||
-		    spot_quantity(reader, &member, &value, &rlimit_of(reader->target, member.name)->value) < 0)
-			return -EINVAL;
-	}
-	return 0;
+int read_rlimits(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_OBJECT, read_rlimit);
 }
 
 /* "/dev/fuse:rwm": each of the three letters at most once, in this order. */
@@ -251,32 +242,31 @@ static bool device_is_good(const char *path, const char *access)
 	return false;
 }
 
-int read_devices(const struct reader *reader, const struct spot *spot)
+static int read_device(const struct reader *reader, const struct spot *item)
 {
 	struct profile *profile = reader->target;
+	cleanup_free char *path = NULL;
+	struct device_rule *rule;
 	const char *text;
+	char *colon;
 
-	if (spot_list(reader, spot, JSON_ARRAY) < 0)
+	if (spot_text(reader, item, &text) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < spot->value->count; i++) {
-		struct spot item = spot_item(spot, i);
-		cleanup_free char *path = NULL;
-		struct device_rule *rule;
-		char *colon;
-
-		if (spot_text(reader, &item, &text) < 0)
-			return -EINVAL;
-		path = alloc_copy(text);
-		colon = strrchr(path, ':');
-		if (colon)
-			*colon = '\0';
-		if (!colon || !device_is_good(path, colon + 1))
-			return spot_fail(reader, &item, "'%s' is not a device with its access (\"/dev/fuse:rwm\")", text);
-		rule = list_add(profile->devices_allow, profile->devices_allow_count);
-		rule->access = alloc_copy(colon + 1);
-		rule->path = steal_ptr(&path);
-	}
+	path = alloc_copy(text);
+	colon = strrchr(path, ':');
+	if (colon)
+		*colon = '\0';
+	if (!colon || !device_is_good(path, colon + 1))
+		return spot_fail(reader, item, "'%s' is not a device with its access (\"/dev/fuse:rwm\")", text);
+	rule = list_add(profile->devices_allow, profile->devices_allow_count);
+	rule->access = alloc_copy(colon + 1);
+	rule->path = steal_ptr(&path);
 	return 0;
+}
+
+int read_devices(const struct reader *reader, const struct spot *spot)
+{
+	return spot_each(reader, spot, JSON_ARRAY, read_device);
 }
 
 /* As an object: wall and cpu share one action in this version, so they must be said alike or not at all. */

@@ -241,12 +241,33 @@ struct json *profile_to_json(const struct profile *profile, struct json_tree *tr
 /* For json_parse of such a document: the maps whose names may differ only in case (http_proxy and HTTP_PROXY). */
 extern const char *const profile_free_form[];
 
-/* Entries that can never take effect (egress.allow covered by a deny, caps of what is not allowed): one text each.
+/* A named group of hosts: what its file says. */
+struct host_group {
+	char *description, *source;	/* NULL where the file doesn't say */
+	char *file;			/* its path without links */
+	struct entry *hosts;
+	size_t count;
+};
+
+/* The group from the first directory that has it; -ENOENT when none has. Free with group_release. */
+int group_find(const char *name, const struct profile_paths *paths, struct host_group *group, struct err *err);
+void group_release(struct host_group *group);
+
+/* Every error of the file and of its parents, as "FILE:LINE: /pointer: what is wrong", appended to `errors`; the profile when
+ * there is none. A document that is no JSON has one. */
+struct profile *profile_check_file(const char *file, const struct profile_paths *paths, struct strings *errors);
+
+/* "FILE:LINE: /pointer" of the document in the file's chain that says the key, the nearest one; else the file. malloc'ed. */
+char *profile_key_place(const char *file, const struct profile_paths *paths, const char *key);
+
+/* Entries that can never take effect (egress.allow covered by a deny, caps of what is not allowed): one text each, with the
+ * place where it is known. What a parent allows and its child denies is none: so a child narrows. A group is one entry.
  * Returns how many were appended to `texts` (malloc'ed, free with strings_free). */
 size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts);
 
-/* Names of the profiles that are there, sorted, each once. */
+/* Names of the profiles, of the groups that are there, sorted, each once. */
 int profile_list(const struct profile_paths *paths, struct strings *names, struct err *err);
+int group_list(const struct profile_paths *paths, struct strings *names, struct err *err);
 
 void strings_add(struct strings *strings, const char *text);
 bool strings_has(const struct strings *strings, const char *text);

@@ -31,23 +31,32 @@ static int line_of(const struct spot *spot)
 	return spot ? spot->value->line : 0;
 }
 
-int spot_fail(const struct reader *reader, const struct spot *spot, const char *format, ...)
+char *spot_place(const struct reader *reader, const struct spot *spot)
 {
 	cleanup_buf struct buf pointer = BUF_INIT;
-	cleanup_free char *text = NULL;
+	const char *separator;
 	int line = line_of(spot);
+
+	put_pointer(&pointer, spot);
+	separator = pointer.len ? ": " : "";
+	if (line)
+		return alloc_printf("%s:%d%s%s", reader->file, line, separator, pointer.data ? pointer.data : "");
+	return alloc_printf("%s%s%s", reader->file, separator, pointer.data ? pointer.data : "");
+}
+
+int spot_fail(const struct reader *reader, const struct spot *spot, const char *format, ...)
+{
+	cleanup_free char *place = spot_place(reader, spot), *text = NULL;
 	va_list args;
 
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		text = alloc_copy("out of memory");
 	va_end(args);
-	put_pointer(&pointer, spot);
-	if (pointer.len)
-		buf_puts(&pointer, ": ");
-	if (line)
-		return err_set(reader->err, EINVAL, "%s:%d: %s%s", reader->file, line, pointer.data ? pointer.data : "", text);
-	return err_set(reader->err, EINVAL, "%s: %s%s", reader->file, pointer.data ? pointer.data : "", text);
+	err_set(reader->err, EINVAL, "%s: %s", place, text);
+	if (reader->all)
+		strings_add(reader->all, reader->err->text);
+	return -EINVAL;
 }
 
 struct spot spot_item(const struct spot *array, size_t index)
@@ -99,6 +108,24 @@ int spot_list(const struct reader *reader, const struct spot *spot, enum json_ty
 	if (spot->value->count > KEYS_LIST_MAX)
 		return spot_fail(reader, spot, "has more than %d entries", KEYS_LIST_MAX);
 	return 0;
+}
+
+int spot_each(const struct reader *reader, const struct spot *spot, enum json_type type,
+	      int (*read)(const struct reader *reader, const struct spot *item))
+{
+	int r = 0;
+
+	if (spot_list(reader, spot, type) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < spot->value->count; i++) {
+		struct spot item = type == JSON_ARRAY ? spot_item(spot, i) : spot_member(spot, i);
+		int failed = read(reader, &item);
+
+		r = failed ? failed : r;
+		if (failed && !reader->all)
+			break;
+	}
+	return r;
 }
 
 int spot_word(const struct reader *reader, const struct spot *spot, const char *const *words, size_t *index)

@@ -104,6 +104,43 @@ refuses() {
 	says 1 "/bad.json:4: /mounts/allow/0/destination: 'b' is not an absolute path"
 }
 
+@test "profile: check says all errors, those of parents and of entries too, each with its place" {
+	echo '{ "version": 1, "hosts": ["10.1.0.1:443"] }' >groups/mirror.json
+	profile parent <<-'EOT'
+		{ "version": 1,
+		  "gard": "kill" }
+	EOT
+	profile bad <<-'EOT'
+		{ "version": 1, "extends": "parent",
+		  "mounts": { "allow": [ { "source": "a", "destination": "b", "readonly": 1 }, 5 ], "protect": ["/x", "../y"] },
+		  "process": { "capabilities": ["CAP_FOO", "CAP_CHOWN", "CAP_BAR"], "rlimits": { "x": 1, "core": "z" } },
+		  "egress": { "allow": ["@nope", "x y", "@mirror"], "deny": ["a..b", { "off": 1 }], "caps": { "@nix": "1G" } },
+		  "ingress": { "allow": ["0", "80/sctp"] },
+		  "pids": 3 }
+	EOT
+	run quodctl profile check --profiles . bad.json
+	[ "$status" = 1 ]
+	for place in 'parent.json:2: /gard' 'bad.json:2: /mounts/allow/0/source' 'bad.json:2: /mounts/allow/0/destination' \
+		'bad.json:2: /mounts/allow/0/readonly' 'bad.json:2: /mounts/allow/1' 'bad.json:2: /mounts/protect/0' \
+		'bad.json:2: /mounts/protect/1' 'bad.json:3: /process/capabilities/0' 'bad.json:3: /process/capabilities/2' \
+		'bad.json:3: /process/rlimits/x' 'bad.json:3: /process/rlimits/core' 'bad.json:4: /egress/allow/0' \
+		'bad.json:4: /egress/allow/1' 'bad.json:4: /egress/deny/0' 'bad.json:4: /egress/deny/1/off' \
+		'bad.json:4: /egress/caps/@nix' 'bad.json:5: /ingress/allow/0' 'bad.json:5: /ingress/allow/1' 'bad.json:6: /pids'; do
+		[[ $output == *"/$place: "* ]] || { echo "not said: $place in: $output"; return 1; }
+	done
+	[ "${#lines[@]}" = 19 ] || { echo "$output"; return 1; }
+	[[ $output == *"did you mean 'resources.pids'"* ]]
+	run quodctl profile show --resolved --profiles . bad
+	[ "$status" = 2 ]
+}
+
+@test "profile: an error behind a parent that isn't there is said as well" {
+	printf '{ "version": 1, "extends": "nobody",\n"gard": 1 }' | profile bad
+	run quodctl profile check --profiles . bad.json
+	says 1 "bad.json:1: /extends: there is no profile 'nobody'"
+	[[ ${lines[1]} == *"bad.json:2: /gard: unknown key"* ]]
+}
+
 @test "profile: an unknown key is told its nearest" {
 	refuses '{ "version": 1, "egress": { "alow": [] } }' "/egress/alow: unknown key 'alow': the nearest known one is 'allow'"
 	refuses '{ "version": 1, "pids": 5 }' "/pids: unknown key 'pids' here: did you mean 'resources.pids'?"
@@ -145,6 +182,45 @@ refuses() {
 @test "profile: an entry that can never take effect is refused" {
 	refuses '{ "version": 1, "egress": { "allow": ["10.1.0.0/16:443"], "deny": ["10.0.0.0/8:*"] } }' 'can never take effect'
 	refuses '{ "version": 1, "egress": { "allow": ["169.254.0.0/16:80"] } }' 'can never take effect'
+	refuses '{ "version": 1, "egress": { "verify_name": false, "allow": ["a.localhost"] } }' \
+		"bad.json:1: /egress/allow/0: egress.allow: 'a.localhost' can never take effect"
+	refuses '{ "version": 1, "egress": { "verify_name": false, "allow": ["x.onion"] } }' 'can never take effect'
+	refuses '{ "version": 1, "egress": { "verify_name": false, "allow": ["metadata.google.internal:80"] } }' \
+		'only an entry of that address opens'
+	refuses '{ "version": 1, "egress": { "verify_name": false, "allow": ["a.example@169.254.0.0/16"] } }' 'can never take effect'
+}
+
+@test "profile: a child may deny what its parent allows, but not the other way round" {
+	profile parent <<<'{ "version": 1, "egress": { "allow": ["10.0.0.1:443", "10.0.0.2:443"], "deny": ["10.9.0.0/16:*"] } }'
+	profile child <<<'{ "version": 1, "extends": "parent", "egress": { "deny": ["10.0.0.1:*"] } }'
+	run quodctl profile check --profiles . child.json
+	says 0 'child.json: ok'
+	refuses '{ "version": 1, "extends": "parent", "egress": { "allow": ["10.9.0.1:443"] } }' "egress.deny has '10.9.0.0/16:*'"
+}
+
+@test "profile: a group is dead only as a whole" {
+	echo '{ "version": 1, "hosts": ["10.1.0.1:443", "10.1.0.2:443"] }' >groups/mirror.json
+	profile some <<<'{ "version": 1, "egress": { "allow": ["@mirror"], "deny": ["10.1.0.1:*"] } }'
+	run quodctl profile check --profiles . some.json
+	says 0 'some.json: ok'
+	refuses '{ "version": 1, "egress": { "allow": ["@mirror"], "deny": ["10.1.0.0/24:*"] } }' \
+		"bad.json:1: /egress/allow/0: egress.allow: '@mirror' can never take effect"
+	profile bad <<<'{ "version": 1, "egress": { "allow": ["10.1.0.1:443"], "caps": { "@mirror": "1G" } } }'
+	run quodctl profile check --profiles . bad.json
+	says 1 "bad.json:1: /egress/caps/@mirror: egress.caps: '@mirror' caps what egress.allow does not allow"
+}
+
+@test "profile: --profiles is for the commands that read profiles, and the others say so" {
+	for words in 'ps' 'verify --all' 'audit verify'; do
+		# shellcheck disable=SC2086 # words are words
+		run quodctl $words --profiles .
+		says 2 "--profiles says nothing to"
+	done
+	mkdir -p bundle/rootfs
+	echo '{ "version": 1, "gard": "kill" }' >mine.json
+	echo '{ "ociVersion": "1.0.2", "root": { "path": "rootfs" }, "process": { "cwd": "/", "args": ["true"], "user": { "uid": 1, "gid": 1 } } }' >bundle/config.json
+	run quodctl explain --profiles . --profile mine ./bundle
+	says 2 "mine.json:1: /gard: unknown key 'gard'"
 }
 
 @test "profile: each key that this version can't hold is refused where it would matter" {

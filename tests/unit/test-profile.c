@@ -430,6 +430,7 @@ static void test_dead_entries(void)
 		{ "{ \"allow\": [\"db.localhost\"] }", "never leads outside" },
 		{ "{ \"deny\": [{ \"of\": \"**.a.example\", \"except\": [\"b.example\"] }] }", "is not within" },
 		{ "{ \"caps\": { \"a.example\": \"1M\" } }", "caps what egress.allow does not allow" },
+		{ "{ \"allow\": [\"a.example\"], \"caps\": { \"@npm\": \"1M\" } }", "caps what egress.allow does not allow" },
 	};
 	static const char *const alive[] = {
 		"{ \"allow\": [\"10.0.0.0/8:443\"], \"deny\": [\"10.1.0.0/16:*\"] }",
@@ -440,7 +441,7 @@ static void test_dead_entries(void)
 		"{ \"allow\": [\"jira.corp.example\"], \"deny\": [{ \"of\": \"**.corp.example\", \"except\": [\"jira.corp.example\"] }] }",
 		"{ \"allow\": [\"a.example\"], \"deny\": [\"a.example@10.0.0.0/8\"] }",
 		"{ \"allow\": [\"169.254.169.254:80\", \"@public:*\", \"10.0.0.0/8/icmp\"] }",
-		"{ \"allow\": [\"**.a.example\"], \"caps\": { \"b.a.example\": \"1M\", \"@npm\": \"1M\" } }",
+		"{ \"allow\": [\"**.a.example\", \"@npm\"], \"caps\": { \"b.a.example\": \"1M\", \"@npm\": \"1M\" } }",
 	};
 	struct strings texts = { NULL, 0 };
 
