@@ -29,6 +29,7 @@ int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);
+int setup_main(struct ctl *ctl);
 int verify_main(struct ctl *ctl);
 
 /* "quodctl: TEXT" on stderr, escaped; CTL_FAILED. */

@@ -24,6 +24,8 @@ static const struct command commands[] = {
 	{ "ps", ps_main, "ps [--ended]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
+	{ "setup", setup_main, "setup docker [--profile NAME]... [--default[=NAME]]\n"
+	  "                     [--dry-run] [--remove] [--check] [--config FILE] [--root DIR]" },
 };
 
 static const char options_usage[] = "options: --json, --config FILE, --profiles DIR, --help, --version\n";

@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# quodctl setup in a root directory of its own: what is added, what stays byte for byte, what is refused, and that --remove
+# gives everything back.
+# shellcheck disable=SC2154 # builddir and srcdir come from tests/run; status and output from run
+
+setup() {
+	root=$BATS_TEST_TMPDIR/root
+	mkdir -p "$root/usr/bin" "$root/usr/share/quod" "$root/etc"
+	printf '#!/bin/sh\n' >"$root/usr/bin/quod"
+	chmod 755 "$root/usr/bin/quod"
+	cp -r "$srcdir/profiles" "$root/usr/share/quod/profiles"
+}
+
+quodctl() {
+	"$builddir/quodctl" "$@"
+}
+
+set_up() { # ENGINE ARGUMENT...
+	run quodctl setup --root "$root" "$@"
+	printf '%s\n' "$output"
+}
+
+done_well() {
+	set_up "$@"
+	[ "$status" = 0 ]
+}
+
+# refuses TEXT ENGINE ARGUMENT...: says TEXT, and nothing has changed.
+refuses() {
+	local text=$1 before
+	shift
+	before=$(everything)
+	set_up "$@"
+	[ "$status" = 2 ] || return 1
+	[[ $output == *"$text"* ]] || return 1
+	diff <(echo "$before") <(everything)
+}
+
+# Names, modes, owners, links and contents below the root, but for quod's own record.
+everything() {
+	(cd "$root" && find . -path ./var/lib/quod -prune -o -path ./var -prune -o -printf '%p %M %U %G %l\n' | sort &&
+		find . -path ./var -prune -o -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+# What --remove must bring back: all but the backup.
+without_backup() {
+	everything | grep -v quod-backup
+}
+
+daemon_json() {
+	mkdir -p "$root/etc/docker"
+	cat >"$root/etc/docker/daemon.json"
+}
+
+@test "setup: docker: an absent daemon.json is made whole, and goes again" {
+	before=$(everything)
+	done_well docker --profile locked
+	diff - "$root/etc/docker/daemon.json" <<-'END'
+		{
+		  "runtimes": {
+		    "quod": { "path": "/usr/bin/quod" },
+		    "quod-locked": { "path": "/usr/bin/quod-locked" }
+		  }
+		}
+	END
+	[ "$(readlink "$root/usr/bin/quod-locked")" = quod ]
+	[ "$(stat -c %a "$root/etc/docker/daemon.json")" = 644 ]
+	done_well docker --remove
+	diff <(echo "$before") <(everything)
+}
+
+@test "setup: docker: a second run changes nothing and says so" {
+	done_well docker --profile locked --default
+	before=$(everything)
+	done_well docker --profile locked --default
+	[ "$output" = "docker: all is there; nothing to change" ]
+	diff <(echo "$before") <(everything)
+	# another profile later is added to it
+	done_well docker --profile agent
+	jq -e '.runtimes | keys == ["quod", "quod-agent", "quod-locked"]' "$root/etc/docker/daemon.json"
+}
+
+@test "setup: docker: everything else stays byte for byte, in whatever form it is" {
+	local form
+	for form in \
+		'{"debug":true,"log-opts":{"max-size":"10m"}}' \
+		'{ "debug" : true , "labels" : [ "a=b" , "ü=\u00fc" ] }\n' \
+		'{\n\t"insecure-registries": [],\n\n\t"runtimes": { },\n\t"x": 1e3\n}\n' \
+		'{\r\n    "runtimes": {\r\n        "nvidia": {\r\n            "path": "nvidia-container-runtime",\r\n            "runtimeArgs": []\r\n        }\r\n    },\r\n    "default-runtime": "nvidia"\r\n}' \
+		'\n\n{\n "proxies": { "default": { "httpProxy": "http://[::1]:3128/{x}" } } }\n\n'; do
+		# shellcheck disable=SC2059 # the forms are formats
+		printf "$form" | daemon_json
+		chmod 600 "$root/etc/docker/daemon.json"
+		cp "$root/etc/docker/daemon.json" "$BATS_TEST_TMPDIR/before"
+		before=$(without_backup)
+		done_well docker --profile locked --default=agent
+		[ "$(stat -c %a "$root/etc/docker/daemon.json")" = 600 ]
+		jq -e '.runtimes.quod.path == "/usr/bin/quod" and .["default-runtime"] == "quod-agent"' "$root/etc/docker/daemon.json"
+		# all other keys mean what they meant
+		diff <(jq -S 'del(.runtimes["quod", "quod-locked", "quod-agent"], .["default-runtime"]) | del(.runtimes | select(. == {}))' "$root/etc/docker/daemon.json") \
+			<(jq -S 'del(.["default-runtime"]) | del(.runtimes | select(. == {}))' "$BATS_TEST_TMPDIR/before")
+		cmp "$root"/etc/docker/daemon.json.quod-backup-* "$BATS_TEST_TMPDIR/before"
+		done_well docker --remove
+		if [[ $form != *'{ }'* ]]; then
+			diff <(echo "$before") <(without_backup)
+		fi
+		rm -f "$root"/etc/docker/*
+	done
+}
+
+@test "setup: docker: what others changed since stays theirs" {
+	printf '{\n  "debug": true\n}\n' | daemon_json
+	done_well docker --profile locked --default
+	jq --indent 2 '.runtimes.kata = {"path": "kata"} | .runtimes["quod-locked"].runtimeArgs = ["--profile=locked", "--debug"]
+		| .["default-runtime"] = "kata" | del(.debug)' "$root/etc/docker/daemon.json" >"$BATS_TEST_TMPDIR/new"
+	cat "$BATS_TEST_TMPDIR/new" >"$root/etc/docker/daemon.json"
+	done_well docker --remove
+	[[ $output == *"/runtimes/quod-locked was changed since: it stays."* ]]
+	[[ $output == *"/default-runtime was changed since: it stays."* ]]
+	jq -e '. == {"runtimes": {"quod-locked": {"path": "/usr/bin/quod-locked", "runtimeArgs": ["--profile=locked", "--debug"]},
+		"kata": {"path": "kata"}}, "default-runtime": "kata"}' "$root/etc/docker/daemon.json"
+}
+
+@test "setup: docker: a default runtime of ours that somebody else chose is not taken from under dockerd" {
+	done_well docker --profile locked
+	jq '.["default-runtime"] = "quod-locked"' "$root/etc/docker/daemon.json" >"$BATS_TEST_TMPDIR/new"
+	cat "$BATS_TEST_TMPDIR/new" >"$root/etc/docker/daemon.json"
+	refuses "/default-runtime still names quod-locked" docker --remove
+}
+
+@test "setup: docker: an entry of that name that isn't quod's is refused, one that is as good is left" {
+	daemon_json <<<'{"runtimes": {"quod": {"path": "/opt/other"}}}'
+	refuses '/runtimes/quod is there and is not { "path": "/usr/bin/quod" }' docker
+	daemon_json <<<'{"runtimes": {"quod": {"path": "/usr/bin/quod"}, "quod-locked": {"path": "/usr/bin/quod", "runtimeArgs": ["--profile=locked"]}}}'
+	ln -s quod "$root/usr/bin/quod-locked"
+	before=$(everything)
+	done_well docker --profile locked
+	[ "$output" = "docker: all is there; nothing to change" ]
+	done_well docker --remove
+	diff <(echo "$before") <(everything)
+	daemon_json <<<'{"runtimes": {"quod-locked": {"path": "/usr/bin/quod", "runtimeArgs": ["--profile=agent"]}}}'
+	refuses '/runtimes/quod-locked is there' docker --profile locked
+}
+
+@test "setup: docker: what can't be read or edited is left as it is" {
+	local text
+	for text in '{"a": 1' '[]' '{"a": 1, "a": 2}' '{"runtimes": []}' '{} {}' '{"debug": true,}' '// no comments in there
+{}' '{"run\u0074imes": {}}' '{"default-runtime": 7}'; do
+		daemon_json <<<"$text"
+		refuses "" docker --default
+		[[ $output == *"left as it is"* ]]
+	done
+	rm "$root/etc/docker/daemon.json"
+	mkdir "$root/etc/docker/daemon.json"
+	refuses "not a regular file" docker
+	rmdir "$root/etc/docker/daemon.json"
+	ln -s elsewhere "$root/etc/docker/daemon.json"
+	refuses "symbolic link" docker
+}
+
+@test "setup: an empty file is as good as none" {
+	printf ' \n' | daemon_json
+	done_well docker
+	jq -e '.runtimes == {"quod": {"path": "/usr/bin/quod"}}' "$root/etc/docker/daemon.json"
+}
+
+@test "setup: --dry-run shows the change as a patch, changes nothing, and answers no" {
+	printf '{\n  "debug": true\n}\n' | daemon_json
+	before=$(everything)
+	set_up docker --profile locked --dry-run
+	[ "$status" = 1 ]
+	diff <(echo "$before") <(everything)
+	[ ! -e "$root/var/lib/quod/setup" ]
+	sed -n '/^---/,/^ }/p' <<<"$output" >"$BATS_TEST_TMPDIR/patch"
+	(cd "$root" && patch -p1 -s <"$BATS_TEST_TMPDIR/patch")
+	cp "$root/etc/docker/daemon.json" "$BATS_TEST_TMPDIR/patched"
+	printf '{\n  "debug": true\n}\n' | daemon_json
+	done_well docker --profile locked
+	cmp "$root/etc/docker/daemon.json" "$BATS_TEST_TMPDIR/patched"
+	set_up docker --profile locked --dry-run
+	[ "$status" = 0 ]
+}
+
+@test "setup: a profile must be there, and quod too" {
+	refuses "there is no profile 'nosuch'" docker --profile nosuch
+	refuses "is not" docker --profile ../../bin/sh
+	ln -s ../../bin/sh "$root/usr/bin/quod-locked"
+	refuses "/usr/bin/quod-locked is there and is no link to quod" docker --profile locked
+	rm "$root/usr/bin/quod"
+	refuses "install quod first" docker
+}
+
+@test "setup: a root directory can't lead out of itself" {
+	mkdir "$BATS_TEST_TMPDIR/outside"
+	ln -s "$BATS_TEST_TMPDIR/outside" "$root/etc/docker"
+	set_up docker
+	[ "$status" = 2 ]
+	[ -z "$(ls "$BATS_TEST_TMPDIR/outside")" ]
+	rm "$root/etc/docker"
+	ln -s ../../../../../../../../../../../../"$BATS_TEST_TMPDIR/outside" "$root/etc/docker"
+	set_up docker
+	[ -z "$(ls "$BATS_TEST_TMPDIR/outside")" ]
+}
+
+@test "setup: a wrong command line is told" {
+	refuses "setup of what?" --dry-run
+	refuses "setup knows no engine 'lxc'" lxc
+	refuses "setup does not take '--force'" docker --force
+	refuses "without --profile" docker --remove --profile locked
+	refuses "an absolute path is wanted" docker --config daemon.json
+}
+
+@test "setup: --json says the same for programs" {
+	set_up docker --profile locked --json
+	jq -e '.engine == "docker" and .changed and (.dry_run | not) and .links_made == ["/usr/bin/quod-locked"]
+		and .next == ["systemctl reload docker"] and (.files[0] | .file == "/etc/docker/daemon.json" and .change == "made")' <<<"$output"
+	set_up docker --profile locked --json
+	jq -e '(.changed | not) and .files == []' <<<"$output"
+}
