@@ -13,6 +13,7 @@
 
 #include "shim/base/buf.h"
 #include "shim/base/cleanup.h"
+#include "shim/base/filled.h"
 
 int file_open_regular(int dir_fd, const char *path, struct err *err)
 {
@@ -31,7 +32,7 @@ int file_open_regular(int dir_fd, const char *path, struct err *err)
 int file_read_all(int fd, size_t limit, char **data, size_t *len, struct err *err)
 {
 	cleanup_buf struct buf buf = BUF_INIT;
-	char chunk[16384];
+	filled_by_kernel char chunk[16384];
 	struct stat st;
 
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (unsigned long long)st.st_size > limit)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "shim/base/filled.h"
+
 /* A batch up to this fits every socket's default send buffer. */
 #define SMALL_BATCH_BYTES 32768
 
@@ -56,7 +58,7 @@ ssize_t nft_receive(int nl_fd, struct nft_datagram *datagram, int flags)
 /* What an earlier transaction left. ENOBUFS is reported once and then gone. */
 static void drain(int nl_fd)
 {
-	struct nft_datagram datagram;
+	filled_by_kernel struct nft_datagram datagram;
 	ssize_t got;
 
 	do
@@ -122,7 +124,7 @@ static int read_verdict(const struct nft_datagram *datagram, ssize_t got, uint32
 
 int nft_batch_commit(int nl_fd, struct nft_builder *builder, uint32_t *at_seq, struct err *err)
 {
-	struct nft_datagram datagram;
+	filled_by_kernel struct nft_datagram datagram;
 	uint32_t last_seq = builder->last_seq, seq = 0;
 	int verdict = 0, r;
 
@@ -181,7 +183,7 @@ static int read_answers(const struct nft_datagram *datagram, ssize_t got, nft_ta
 
 int nft_request(int nl_fd, struct nft_builder *builder, nft_take *take, void *data, struct err *err)
 {
-	struct nft_datagram datagram;
+	filled_by_kernel struct nft_datagram datagram;
 	int result = 0, r;
 
 	nft_message_ask_ack(builder);

@@ -29,9 +29,10 @@ typedef int nft_take(const struct nlmsghdr *message, void *data);
 int nft_request(int nl_fd, struct nft_builder *builder, nft_take *take, void *data, struct err *err);
 
 /* One datagram of the kernel's, never of another process's; its length, 0 when nothing is there (with MSG_DONTWAIT in
- * `flags`), or a negative errno. */
+ * `flags`), or a negative errno. The kernel makes parts of a dump and news no larger than this (NLMSG_GOODSIZE), and an
+ * acknowledgement quotes only the header of what it answers (NETLINK_CAP_ACK). */
 struct nft_datagram {
-	char data[32768] __attribute__((aligned(8)));
+	char data[8192] __attribute__((aligned(8)));
 };
 ssize_t nft_receive(int nl_fd, struct nft_datagram *datagram, int flags);
 

@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <sys/socket.h>
 
+#include "shim/base/filled.h"
 #include "shim/egress/nft-batch.h"
 #include "shim/egress/ruleset-parts.h"
 
@@ -193,7 +194,7 @@ static bool is_foreign_change(const struct nlmsghdr *message, uint32_t own_port_
 
 int ruleset_watch_read(int nl_fd, uint32_t own_port_id, struct err *err)
 {
-	struct nft_datagram datagram;
+	filled_by_kernel struct nft_datagram datagram;
 	bool changed = false;
 
 	for (;;) {

@@ -6,16 +6,14 @@
 #include "shim/warden/gate.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <seccomp.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/base/syscalls.h"
+#include "shim/warden/lockdown.h"
 
 struct gate {
 	const struct gate_settings *settings;
@@ -38,84 +36,24 @@ int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err)
 	return 0;
 }
 
-static int by_number(const void *left, const void *right)
-{
-	return *(const int *)left - *(const int *)right;
-}
-
-/* Whatever the guardian had open is not the gate's. */
-static int close_others(const struct gate_settings *settings)
-{
-	int kept[] = { STDERR_FILENO, settings->nl_fd, settings->watch_fd, settings->channel_fd, settings->learn_fd };
-	unsigned from;
-
-	qsort(kept, ARRAY_SIZE(kept), sizeof(kept[0]), by_number);
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(kept); i++) {
-		from = (unsigned)(kept[i] < STDERR_FILENO ? STDERR_FILENO : kept[i]) + 1;
-		if ((unsigned)kept[i + 1] > from && kept[i + 1] > STDERR_FILENO &&
-		    sys_close_range(from, (unsigned)kept[i + 1] - 1, 0) < 0)
-			return -errno;
-	}
-	return sys_close_range((unsigned)kept[ARRAY_SIZE(kept) - 1] + 1, ~0u, 0) < 0 ? -errno : 0;
-}
-
-static int keep_one_capability(void)
-{
-	static const cap_value_t kept[] = { CAP_NET_ADMIN };
-	cap_t caps;
-	int r;
-
-	for (int i = 0; cap_get_bound((cap_value_t)i) >= 0; i++)
-		if (i != CAP_NET_ADMIN && cap_get_bound((cap_value_t)i) == 1 && cap_drop_bound((cap_value_t)i) < 0)
-			return -errno;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return -errno;
-	caps = cap_init();
-	if (!caps)
-		return -ENOMEM;
-	r = cap_set_flag(caps, CAP_PERMITTED, 1, kept, CAP_SET);
-	if (!r)
-		r = cap_set_flag(caps, CAP_EFFECTIVE, 1, kept, CAP_SET);
-	if (!r)
-		r = cap_set_proc(caps);
-	r = r ? -errno : 0;
-	cap_free(caps);
-	return r;
-}
-
-/* Both sockets are spoken to by sendto and recvmsg or recvfrom alone; everything else ends the process. */
-static int filter_system_calls(void)
-{
-	static const int allowed[] = {
-		SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(poll), SCMP_SYS(ppoll),
-		SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
-		SCMP_SYS(exit_group),
-	};
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r = filter ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < ARRAY_SIZE(allowed) && !r; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	if (!r)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
-	return r;
-}
+#define CALL(name) { SCMP_SYS(name), 0, { { 0 } } }
 
 static int lock_down(const struct gate_settings *settings)
 {
-	const struct rlimit none = { 0, 0 };
-	int r = close_others(settings);
+	/* both sockets are spoken to by sendto and recvmsg or recvfrom alone */
+	static const struct lockdown_call calls[] = {
+		CALL(recvmsg), CALL(recvfrom), CALL(sendto), CALL(poll), CALL(ppoll), CALL(clock_gettime), CALL(restart_syscall),
+		CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
+	};
+	int kept[] = { settings->nl_fd, settings->watch_fd, settings->channel_fd, settings->learn_fd };
+	struct err err = ERR_INIT;
+	int r = lockdown_descriptors(kept, ARRAY_SIZE(kept), &err);
 
 	if (!r)
-		r = keep_one_capability();
-	if (r)
-		return r;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0)
-		return -errno;
-	return filter_system_calls();
+		r = lockdown_privileges(1ull << CAP_NET_ADMIN, &err);
+	if (!r && prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0)
+		r = -errno;
+	return r ? r : lockdown_calls(calls, ARRAY_SIZE(calls), &err);
 }
 
 /* True when the channel still stands. A guardian that doesn't read loses what was said: the next beat says it again. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/base/filled.h"
 
 #define OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT)
 
@@ -66,7 +67,7 @@ int leash_is_init(pid_t pid, struct err *err)
 {
 	cleanup_close int fd = open_status(pid, err);
 	const char *line, *end, *last;
-	char text[STATUS_SIZE];
+	filled_by_kernel char text[STATUS_SIZE];
 	int r;
 
 	if (fd < 0)
@@ -106,7 +107,7 @@ static bool is_fault(int number)
 /* A kernel-made signal of a kind that only a handler survives, for a process that has none. */
 static bool is_fatal_fault(const struct leash *leash, int number)
 {
-	char text[STATUS_SIZE];
+	filled_by_kernel char text[STATUS_SIZE];
 	const char *caught;
 	siginfo_t info;
 
@@ -159,7 +160,7 @@ static bool status_number(const char *text, const char *name, int base, uint64_t
 static bool is_as_demanded(struct leash *leash)
 {
 	static const char *const sets[] = { "\nCapInh:\t", "\nCapPrm:\t", "\nCapEff:\t", "\nCapBnd:\t", "\nCapAmb:\t" };
-	char text[STATUS_SIZE];
+	filled_by_kernel char text[STATUS_SIZE];
 	uint64_t value = 0;
 
 	if (read_status(leash->status_fd, text, sizeof(text))) {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <malloc.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,19 +125,15 @@ int lockdown_privileges(uint64_t kept, struct err *err)
 
 int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *err)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r = filter ? 0 : -ENOMEM;
+	struct sock_filter code[CALL_FILTER_MAX];
+	int len = call_filter_make(calls, count, code);
+	struct sock_fprog program = { .len = (unsigned short)len, .filter = code };
 
-	for (size_t i = 0; i < count && !r; i++) {
-		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, calls[i].number, calls[i].count, calls[i].arguments);
-		if (r == -EDOM || (r == -EINVAL && calls[i].number < 0))
-			r = 0;
-	}
-	if (!r)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
-	malloc_trim(0);
-	return r ? err_set_errno(err, -r, "system call filter") : 0;
+	if (len < 0)
+		return err_set_errno(err, -len, "system call filter");
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return err_set_errno(err, errno, "system call filter");
+	return 0;
 }
 
 static int by_number(const void *left, const void *right)

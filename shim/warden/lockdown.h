@@ -6,11 +6,11 @@
 #ifndef QUOD_WARDEN_LOCKDOWN_H
 #define QUOD_WARDEN_LOCKDOWN_H
 
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "shim/base/err.h"
+#include "shim/warden/call-filter.h"
 
 /* Closes every descriptor but 0, 1, 2 and those of `kept`, which it sorts; -1 in it is none. */
 int lockdown_descriptors(int *kept, size_t count, struct err *err);
@@ -23,18 +23,7 @@ int lockdown_files(const char *const *directories, size_t count, struct err *err
  * ones; sets no_new_privs, not dumpable, no core file. */
 int lockdown_privileges(uint64_t kept, struct err *err);
 
-/* Argument `number` is `value`. */
-#define LOCKDOWN_IS(number, value) SCMP_CMP((number), SCMP_CMP_EQ, (scmp_datum_t)(value), 0)
-
-/* One system call that stays possible, with what its arguments must be. */
-struct lockdown_call {
-	int number;			/* SCMP_SYS(name); one that this machine doesn't have is passed over */
-	unsigned count;			/* of `arguments` */
-	struct scmp_arg_cmp arguments[2];
-};
-
-/* Every other system call kills the process from here on: so does another architecture's. The memory that this took is given
- * back afterwards, so brk, munmap and madvise must be among them. */
+/* Every other system call kills the process from here on: so does another architecture's. */
 int lockdown_calls(const struct lockdown_call *calls, size_t count, struct err *err);
 
 #endif
