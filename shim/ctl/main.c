@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	{ "profile", profile_main, "profile list | show NAME [--resolved] | check FILE... | diff A B" },
 	{ "explain", explain_main, "explain [--profile NAME] BUNDLE|CONTAINER" },
 	{ "events", events_main, "events [--follow] [--since TIME] [CONTAINER]" },
-	{ "ps", ps_main, "ps [--ended]" },
+	{ "ps", ps_main, "ps [--ended|--all]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
 	{ "setup", setup_main, "setup docker [--profile NAME]... [--default[=NAME]]\n"

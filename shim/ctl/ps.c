@@ -1,31 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* quodctl ps: containers under quod and what is left of their budgets; with --ended, how the ended ones ended. */
-#include <errno.h>
+/*
+ * quodctl ps: containers under quod, what is left of their budgets, what was refused; with --ended, how the ended ones ended;
+ * with --all, those of the same engines, too, that are not under quod.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/budgets.h"
 #include "shim/ctl/ctl.h"
+#include "shim/ctl/foreign.h"
+#include "shim/ctl/live.h"
 #include "shim/ctl/table.h"
-#include "shim/policy/selection.h"
-#include "shim/policy/units.h"
 #include "shim/state/ledger.h"
-#include "shim/state/spaces.h"
 
 struct listing {
-	const struct ctl *ctl;
 	struct table table;
 	struct json_tree *tree;
 	struct json *list;
 };
-
-static uint64_t left_of(uint64_t budget, uint64_t spent)
-{
-	return budget == LIMIT_UNLIMITED ? LIMIT_UNLIMITED : budget > spent ? budget - spent : 0;
-}
 
 /* To a person's eye: whole seconds, or whole MiB. */
 static void put_left(struct table *table, uint64_t left, bool is_time)
@@ -47,33 +40,16 @@ static struct json *left_to_json(struct json_tree *tree, uint64_t left)
 	return left == LIMIT_UNLIMITED ? json_make_string(tree, "unlimited") : json_make_uint(tree, left);
 }
 
-static bool is_alive(const struct state_places *places, const char *key)
+static void set_text(struct listing *listing, struct json *node, const char *name, const char *text)
 {
-	struct spaces spaces;
-	struct err ignored = ERR_INIT;
-	cleanup_free char *path = NULL;
-
-	if (spaces_read(places, key, &spaces, &ignored) < 0)
-		return false;
-	path = alloc_printf("/proc/%d", (int)spaces.pid);
-	return access(path, F_OK) == 0;
+	json_set(listing->tree, node, name, json_make_string(listing->tree, text));
 }
 
-/* `profile` is NULL for a container that a rule leaves as it is. */
-static void add_row(struct listing *listing, const struct record *record, const struct profile *profile,
-		    const struct ledger *ledger)
+static void list_live(struct listing *listing, const struct live *live)
 {
-	const struct {
-		const char *name;
-		uint64_t left;
-		bool is_time;
-	} budgets[] = {
-		{ "wall_ms", profile ? left_of(profile->budgets.wall_ms, ledger->wall_ms) : LIMIT_UNLIMITED, true },
-		{ "cpu_ms", profile ? left_of(profile->budgets.cpu_ms, ledger->cpu_us / 1000) : LIMIT_UNLIMITED, true },
-		{ "egress", profile ? left_of(profile->budgets.egress, ledger->egress_bytes) : LIMIT_UNLIMITED, false },
-	};
-	const char *status = is_alive(&listing->ctl->places, record->key) ? "running" : "stopped";
-	long long age_s = (long long)(time(NULL) - record->created_s);
+	static const char *const names[LIVE_BUDGETS] = { "wall_ms", "cpu_ms", "egress" };
+	const struct record *record = &live->record;
+	const char *status = live->pid ? "running" : "stopped";
 	struct json_tree *tree = listing->tree;
 	struct json *node = json_make_object(tree), *left = json_make_object(tree);
 
@@ -81,46 +57,48 @@ static void add_row(struct listing *listing, const struct record *record, const 
 	table_add(&listing->table, TONE_PLAIN, record->profile);
 	table_add(&listing->table, TONE_PLAIN, record->engine);
 	table_add(&listing->table, TONE_PLAIN, status);
-	table_addf(&listing->table, TONE_PLAIN, "%llds", age_s);
-	for (size_t i = 0; i < ARRAY_SIZE(budgets); i++) {
-		put_left(&listing->table, budgets[i].left, budgets[i].is_time);
-		json_set(tree, left, budgets[i].name, left_to_json(tree, budgets[i].left));
+	table_addf(&listing->table, TONE_PLAIN, "%llds", (long long)(time(NULL) - record->created_s));
+	for (size_t i = 0; i < LIVE_BUDGETS; i++) {
+		put_left(&listing->table, live->budgets[i].left, i != LIVE_EGRESS);
+		json_set(tree, left, names[i], left_to_json(tree, live->budgets[i].left));
 	}
-	json_set(tree, node, "id", json_make_string(tree, record->id));
-	json_set(tree, node, "key", json_make_string(tree, record->key));
-	json_set(tree, node, "profile", json_make_string(tree, record->profile));
-	json_set(tree, node, "digest", json_make_string(tree, record->digest));
-	json_set(tree, node, "engine", json_make_string(tree, record->engine));
-	json_set(tree, node, "status", json_make_string(tree, status));
+	table_addf(&listing->table, live->denied ? TONE_DOUBT : TONE_PLAIN, "%llu", (unsigned long long)live->denied);
+	set_text(listing, node, "id", record->id);
+	set_text(listing, node, "key", record->key);
+	json_set(tree, node, "under_quod", json_make_bool(tree, true));
+	set_text(listing, node, "profile", record->profile);
+	set_text(listing, node, "digest", record->digest);
+	set_text(listing, node, "engine", record->engine);
+	set_text(listing, node, "status", status);
 	json_set(tree, node, "created", json_make_int(tree, record->created_s));
+	if (live->pid)
+		json_set(tree, node, "pid", json_make_int(tree, live->pid));
 	json_set(tree, node, "left", left);
+	json_set(tree, node, "denied", json_make_uint(tree, live->denied));
 	json_append(tree, listing->list, node);
 }
 
-static int list_live(const char *key, void *data)
+static void list_foreign(struct listing *listing, const struct foreign *foreign)
 {
-	struct listing *listing = data;
-	const struct state_places *places = &listing->ctl->places;
-	struct err err = ERR_INIT;
-	cleanup_close int dir_fd = record_open_dir(places, key, false, &err);
-	struct record record = { .tree = NULL };
-	struct profile *profile = NULL;
-	struct ledger ledger;
+	struct json_tree *tree = listing->tree;
+	struct json *node = json_make_object(tree);
 
-	if (dir_fd < 0 || record_read(dir_fd, &record, &err) < 0)
-		return 0;	/* between create and delete: none yet, or none any more */
-	if ((strcmp(record.profile, PROFILE_UNMANAGED) &&
-	     profile_from_json(record.profile_json, record.profile, &profile, &err) < 0) ||
-	    ledger_read(places->ledger_dir, record.ledger_key, &ledger, &err) < 0)
-		ctl_fail("%s: %s", record.id, err.text);
-	else {
-		if (profile)
-			budgets_forget(profile, false, &ledger);
-		add_row(listing, &record, profile, &ledger);
-	}
-	profile_free(profile);
-	record_release(&record);
-	return 0;
+	table_addf(&listing->table, TONE_PLAIN, "%.12s", foreign->id);
+	table_add(&listing->table, TONE_PLAIN, foreign->engine);
+	table_add(&listing->table, TONE_PLAIN, foreign->runtime);
+	table_addf(&listing->table, TONE_PLAIN, foreign->pid ? "%d" : "?", (int)foreign->pid);
+	table_addf(&listing->table, TONE_PLAIN, foreign->since_s ? "%llds" : "?", (long long)(time(NULL) - foreign->since_s));
+	table_add(&listing->table, TONE_PLAIN, foreign->place);
+	set_text(listing, node, "id", foreign->id);
+	json_set(tree, node, "under_quod", json_make_bool(tree, false));
+	set_text(listing, node, "engine", foreign->engine);
+	set_text(listing, node, "runtime", foreign->runtime);
+	if (foreign->pid)
+		json_set(tree, node, "pid", json_make_int(tree, foreign->pid));
+	if (foreign->since_s)
+		json_set(tree, node, "created", json_make_int(tree, foreign->since_s));
+	set_text(listing, node, "seen", foreign->place);
+	json_append(tree, listing->list, node);
 }
 
 static int list_ended(const char *key, const struct ledger *ledger, void *data)
@@ -153,24 +131,62 @@ static int list_ended(const char *key, const struct ledger *ledger, void *data)
 	return 0;
 }
 
+/* Those that are not under quod, behind the others. */
+static void list_all_foreign(struct listing *listing, const struct ctl *ctl, const struct live_list *live)
+{
+	static const char *const heads[] = { "ID", "ENGINE", "RUNTIME", "PID", "SINCE", "SEEN IN", NULL };
+	struct foreign_list foreign;
+
+	foreign_find(live, &foreign);
+	if (!ctl->json && foreign.count) {
+		table_print(&listing->table, stdout);
+		puts("\nNot under quod:");
+		table_release(&listing->table);
+		table_init(&listing->table, heads);
+	}
+	for (size_t i = 0; i < foreign.count; i++)
+		list_foreign(listing, &foreign.items[i]);
+	if (foreign.unreadable)
+		ctl_fail("%zu places of runtimes could not be read: ask as root", foreign.unreadable);
+	foreign_release(&foreign);
+}
+
+static int list_all_live(struct listing *listing, const struct ctl *ctl, bool all, struct err *err)
+{
+	static const char *const heads[] = { "ID", "PROFILE", "ENGINE", "STATUS", "AGE", "WALL LEFT", "CPU LEFT", "EGRESS LEFT",
+					     "DENIED", NULL };
+	struct live_list live;
+	int r = live_read(ctl, &live, err);
+
+	if (!r)
+		r = live_read_denied(ctl, &live, err);
+	table_init(&listing->table, heads);
+	for (size_t i = 0; !r && i < live.count; i++)
+		list_live(listing, &live.items[i]);
+	if (!r && all)
+		list_all_foreign(listing, ctl, &live);
+	live_release(&live);
+	return r;
+}
+
 int ps_main(struct ctl *ctl)
 {
-	static const char *const live_heads[] = { "ID", "PROFILE", "ENGINE", "STATUS", "AGE", "WALL LEFT", "CPU LEFT",
-						  "EGRESS LEFT", NULL };
 	static const char *const ended_heads[] = { "ID", "PROFILE", "ENGINE", "ENDED AT", "HOW", NULL };
-	bool ended = ctl->argc == 2 && !strcmp(ctl->argv[1], "--ended");
-	struct listing listing = { .ctl = ctl, .tree = json_tree_new() };
+	bool ended = ctl->argc == 2 && !strcmp(ctl->argv[1], "--ended"), all = ctl->argc == 2 && !strcmp(ctl->argv[1], "--all");
+	struct listing listing = { .tree = NULL };
 	struct err err = ERR_INIT;
 	int r;
 
-	if (ctl->argc != 1 && !ended) {
-		json_tree_free(listing.tree);
-		return ctl_fail_usage(ctl, "ps takes --ended or nothing");
-	}
+	if (ctl->argc != 1 && !ended && !all)
+		return ctl_fail_usage(ctl, "ps takes --ended, --all or nothing");
+	listing.tree = json_tree_new();
 	listing.list = json_make_array(listing.tree);
-	table_init(&listing.table, ended ? ended_heads : live_heads);
-	r = ended ? ledger_each(ctl->places.ledger_dir, list_ended, &listing, &err) :
-		    record_each(&ctl->places, list_live, &listing, &err);
+	if (ended) {
+		table_init(&listing.table, ended_heads);
+		r = ledger_each(ctl->places.ledger_dir, list_ended, &listing, &err);
+	} else {
+		r = list_all_live(&listing, ctl, all, &err);
+	}
 	if (r < 0)
 		ctl_fail("%s", err.text);
 	else if (ctl->json)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/base/buf.h"
@@ -27,6 +28,7 @@ struct audit_reader {
 	bool is_rotated;	/* nobody writes to it any more */
 	uint64_t offset;	/* of the first byte that isn't in memory */
 	char *memory;		/* AUDIT_LINE_MAX bytes and a NUL */
+	int64_t oldest_s;	/* files last written to before then are not read */
 	size_t begin, end;	/* in memory: what is not handed out yet */
 	uint64_t seq;		/* of the record handed out last; 0: none yet */
 	char time[31];		/* and its time */
@@ -57,6 +59,12 @@ void audit_reader_free(struct audit_reader *reader)
 	free(reader);
 }
 
+/* A minute: clocks of a file system are not exact. */
+void audit_reader_skip_older(struct audit_reader *reader, int64_t seconds)
+{
+	reader->oldest_s = seconds - 60;
+}
+
 const struct audit_reader_losses *audit_reader_losses(const struct audit_reader *reader)
 {
 	return &reader->losses;
@@ -80,6 +88,13 @@ static bool is_same(int a, int b)
 	struct stat one, other;
 
 	return !fstat(a, &one) && !fstat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+static bool is_too_old(const struct audit_reader *reader, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_mtim.tv_sec < reader->oldest_s;
 }
 
 static void take(struct audit_reader *reader, int fd, unsigned n)
@@ -106,7 +121,7 @@ static int find_next(struct audit_reader *reader, struct err *err)
 			break;
 		if (fd == -ENOENT)
 			continue;
-		if (reader->fd >= 0 && is_same(fd, reader->fd))
+		if ((reader->fd >= 0 && is_same(fd, reader->fd)) || (n && is_too_old(reader, fd)))
 			break;
 		if (newer_fd >= 0)
 			close(newer_fd);
@@ -259,6 +274,18 @@ static const char *take_text(const char *at, const char *name, const char **text
 	return *at == '"' ? at + 1 : NULL;
 }
 
+int64_t audit_time_s(const struct audit_fields *fields)
+{
+	struct tm tm = { 0 };
+
+	/* as audit.c writes it */
+	if (sscanf(fields->time, "%4d-%2d-%2dT%2d:%2d:%2d.", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+		return INT64_MIN;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return (int64_t)timegm(&tm);
+}
+
 bool audit_fields_parse(const char *line, size_t len, struct audit_fields *fields)
 {
 	static const char repeated[] = "\"repeated\":", begin[] = "{\"v\":1,\"time\":\"";
@@ -272,6 +299,8 @@ bool audit_fields_parse(const char *line, size_t len, struct audit_fields *field
 	fields->seq = strtoull(line + AUDIT_TIME_AT + 38, &end, 10);
 	at = take_text(end, ",\"event\":\"", &fields->event, &fields->event_len);
 	at = at ? take_text(at, ",\"container\":\"", &fields->container, &fields->container_len) : NULL;
+	at = at ? take_text(at, ",\"engine\":\"", &fields->engine, &fields->engine_len) : NULL;
+	at = at ? take_text(at, ",\"profile\":\"", &fields->profile, &fields->profile_len) : NULL;
 	if (!at || !fields->seq || line[len - 1] != '}')
 		return false;
 	/* inside a string its quotes would be escaped */

@@ -16,6 +16,9 @@ struct audit_reader;
 
 /* Begins with the oldest record that is there; a trail that isn't there yet has none. Free with audit_reader_free. */
 int audit_reader_new(const char *file, struct audit_reader **reader, struct err *err);
+
+/* Before the first record is read: files that were last written to before then needn't be read. */
+void audit_reader_skip_older(struct audit_reader *reader, int64_t seconds);
 void audit_reader_free(struct audit_reader *reader);
 
 /* 1 and the next line, without its newline and NUL-terminated, borrowed until the next call; 0 when there is none now; or a
@@ -31,14 +34,15 @@ const struct audit_reader_losses *audit_reader_losses(const struct audit_reader 
 /* What stands at fixed places of a record's line: borrowed from it, as JSON has it (without quotes, escapes not undone). */
 struct audit_fields {
 	const char *time;	/* 30 characters */
-	const char *event, *container;
-	size_t event_len, container_len;
+	const char *event, *container, *engine, *profile;
+	size_t event_len, container_len, engine_len, profile_len;
 	uint64_t seq;
 	uint64_t repeated;	/* of a record that sums up; 1 without */
 };
 
 /* False when it isn't a line that quod writes. Neither hash nor the rest is looked at. */
 bool audit_fields_parse(const char *line, size_t len, struct audit_fields *fields);
+int64_t audit_time_s(const struct audit_fields *fields);	/* seconds since 1970; INT64_MIN when its time is none */
 bool audit_event_is(const struct audit_fields *fields, const char *event);
 
 #endif
