@@ -140,6 +140,12 @@ static const struct key keys[] = {
 	{ "limits.mounts", KEY_COUNT, AT(mounts_max), .least = 1, .most = 100000 },
 };
 
+const struct key *host_config_keys(size_t *count)
+{
+	*count = ARRAY_SIZE(keys);
+	return keys;
+}
+
 /* quod.json(5) gives each of these values as its key's default: change both. */
 static struct host_config *make_defaults(void)
 {

@@ -40,4 +40,8 @@ int host_config_load(const char *file, const char *default_file, struct host_con
 
 void host_config_free(struct host_config *config);
 
+/* The table of its keys (keys.h). */
+struct key;
+const struct key *host_config_keys(size_t *count);
+
 #endif

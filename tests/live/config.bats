@@ -45,6 +45,7 @@ teardown() {
 	umount /var/log/quod 2>/dev/null || :
 }
 
+# flips: quod.json audit.file
 @test "config: audit.file is where the trail goes" {
 	config '"audit": { "file": "/opt/log/trail.jsonl" }'
 	runs
@@ -52,6 +53,7 @@ teardown() {
 	[ ! -e /var/log/quod/audit.jsonl ]
 }
 
+# flips: quod.json audit.on_error
 @test "config: audit.on_error refuse stops a container whose trail can't be written, continue lets it run" {
 	full_trail
 	config '"audit": { "on_error": "refuse" }'
@@ -60,6 +62,8 @@ teardown() {
 	runs
 }
 
+# flips: quod.json audit.rotate
+# flips: quod.json audit.keep
 @test "config: audit.rotate and audit.keep bound the trail, and its chain goes on over the files" {
 	config '"audit": { "rotate": "64K", "keep": 2 }, "containers": { "creates_per_minute": 0 }'
 	local i
@@ -78,6 +82,7 @@ teardown() {
 	quodctl audit verify
 }
 
+# flips: quod.json audit.anchor
 @test "config: audit.anchor syslog sends the head away at a rotation, none does not" {
 	rm -f /dev/log
 	socat -u UNIX-RECV:/dev/log,mode=666 OPEN:"$BATS_TEST_TMPDIR/log",creat,append 3>&- &
@@ -132,6 +137,7 @@ set_seq() {
 	rm -f /dev/log
 }
 
+# flips: quod.json limits.config_bytes
 @test "config: limits.config_bytes bounds what is read" {
 	config '"limits": { "config_bytes": 65536 }'
 	runs
@@ -144,6 +150,7 @@ set_seq() {
 	runs
 }
 
+# flips: quod.json limits.mounts
 @test "config: limits.mounts bounds how many mounts are judged" {
 	config '"limits": { "mounts": 5 }'
 	refused "limits.mounts"
@@ -151,6 +158,7 @@ set_seq() {
 	runs
 }
 
+# flips: quod.json default_profile
 @test "config: default_profile is what runs when nothing else is said" {
 	config '"default_profile": "locked"'
 	refused "refused by profile 'locked'"
@@ -159,11 +167,44 @@ set_seq() {
 	[ "$(jq -r 'select(.event == "create") | .profile' /var/log/quod/audit.jsonl)" = other ]
 }
 
+# flips: quod.json runtime
 @test "config: runtime is what is executed underneath, the first that is there" {
 	config '"runtime": ["no-such-runtime", "crun"]'
 	quod create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&-
 	[ "$(jq -r .runtime /run/quod/containers/*/record.json)" = "$(readlink -f "$(command -v crun)")" ]
 	quod delete --force c1
+	config '"runtime": ["runc", "crun"]'
+	quod create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&-
+	[ "$(jq -r .runtime /run/quod/containers/*/record.json)" = "$(readlink -f "$(command -v runc)")" ]
+	quod delete --force c1
+}
+
+# flips: quod.json version
+@test "config: version is one that this quod knows" {
+	config '"prove": "start"'
+	runs
+	write_config <<<'{ "version": 2 }'
+	refused "this quod knows version 1 only"
+}
+
+# flips: quod.json containers.max
+@test "config: containers.max bounds the containers of one profile" {
+	config '"containers": { "max": 1 }'
+	quod create --bundle "$bundle" first </dev/null >/dev/null 2>&1 3>&-
+	refused "containers.max"
+	config '"containers": { "max": 2 }'
+	runs
+	quod delete --force first
+}
+
+# flips: quod.json containers.creates_per_minute
+@test "config: containers.creates_per_minute bounds how fast they are made" {
+	rm -rf /run/quod/creates
+	config '"containers": { "creates_per_minute": 1 }'
+	runs
+	refused "creates_per_minute"
+	config '"containers": { "creates_per_minute": 0 }'
+	runs
 }
 
 @test "config: a file that others can write, or with an unknown key, refuses every container" {

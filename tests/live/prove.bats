@@ -125,6 +125,7 @@ dead_gate() {
 	dead_gate
 }
 
+# flips: quod.json prove
 @test "prove: off starts what is sabotaged, and verify still says so" {
 	write_config <<<'{ "version": 1, "prove": "off" }'
 	runtime=runc
@@ -136,5 +137,11 @@ dead_gate() {
 	echo "$output"
 	[ "$status" = 1 ]
 	[[ $output == *"resources.pids"*"max"*"failed"* ]]
+	delete
+	write_config <<<'{ "version": 1, "prove": "start" }'
+	create
+	echo max >"$(cgroup_file pids pids.max pids.max)"
+	run quod start c1
+	[ "$status" = 1 ]
 	delete
 }

@@ -60,6 +60,8 @@ chosen() { # what explain says: chosen_by and tightened_by
 	quodctl --json explain "$bundle" | jq -c '[.chosen_by] + .tightened_by'
 }
 
+# flips: quod.json rules
+# flips: quod.json selectable
 @test "selection: the default, a rule, a wish, the administrator's word" {
 	ran wide 900
 	[ "$(chosen)" = '["default_profile"]' ]
@@ -229,6 +231,7 @@ chosen() { # what explain says: chosen_by and tightened_by
 	[ "$(quodctl --json explain "$bundle" | jq -r .resolved.budgets.wall)" = 1h ]
 }
 
+# flips: layers
 @test "selection: the network of a tightened container is what both allow" {
 	edit_bundle "$bundle" '.process.env += ["QUOD_PROFILE=small"] | .process.args = ["sleep", "100"]'
 	quod create --bundle "$bundle" c1 >/dev/null 2>&1 </dev/null
@@ -256,6 +259,7 @@ chosen() { # what explain says: chosen_by and tightened_by
 	refused "tightened by QUOD_PROFILE other: process.env.set: A: '2' and '1' can't both hold"
 }
 
+# flips: runtime
 @test "runtime: a profile's own is executed, and later commands find the container" {
 	write_profile crunned <<<'{ "version": 1, "runtime": ["nowhere", "crun"], "process": { "root": true } }'
 	edit_bundle "$bundle" '.process.args = ["sleep", "100"]'
@@ -278,6 +282,7 @@ chosen() { # what explain says: chosen_by and tightened_by
 	[[ $output == *"no runtime: nowhere"* ]]
 }
 
+# flips: quod.json require_safe_runtime
 @test "runtime: one with a known escape is refused where quod.json says so" {
 	cat >/usr/local/sbin/runc-test <<-'S'
 		#!/bin/sh
@@ -294,12 +299,16 @@ chosen() { # what explain says: chosen_by and tightened_by
 	refused "its version can't be told"
 }
 
+# flips: quod.json ledger.keep
 @test "ledger: old ones go once an hour" {
 	mkdir -p /var/lib/quod/ledger
 	ran wide 900
 	local old=/var/lib/quod/ledger/$(printf %040d 1) new=/var/lib/quod/ledger/$(printf %040d 2)
 	touch -d '3 days ago' "$old"
 	touch -d '20 hours ago' "$new"
+	touch -d '2 hours ago' /run/quod/ledger-pruned
+	ran wide 900
+	[ -f "$old" ] # it is kept for thirty days
 	write_config <<<'{ "version": 1, "default_profile": "wide", "ledger": { "keep": "1d" } }'
 	ran wide 900
 	[ -f "$old" ] # the last time is no hour ago
