@@ -178,12 +178,12 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.audit_rotate = hook->audit.rotate_bytes,
 		.audit_keep = hook->audit.keep_files,
 		.audit_syslog = hook->audit.anchor_syslog,
+		.record_refusals = (profile->audit_record & AUDIT_REFUSALS) != 0,
 	};
 	if (hook->names_fd >= 0) {
 		const char *resolv_conf = json_string(json_get(hook->record.plan, "resolv_conf"));
 
 		settings->has_names = true;
-		settings->record_refusals = (profile->audit_record & AUDIT_REFUSALS) != 0;
 		settings->record_dns = (profile->audit_record & AUDIT_DNS) != 0;
 		settings->learn_ms = LEARN_MS;
 		settings->only_services_embedded = profile->egress.dns_upstream.count != 0;

@@ -129,6 +129,18 @@ helper() { # quod-warden
 	jq -r ".${1#quod-}_pid" /run/quod/containers/*/guardian
 }
 
+# helper_of CONTAINER WORD: the pid that the container's guardian noted as WORD_pid.
+helper_of() {
+	local dir
+	for dir in /run/quod/containers/*/; do
+		if [ "$(jq -r .id "$dir/record.json")" = "$1" ]; then
+			jq -r ".$2_pid" "$dir/guardian"
+			return
+		fi
+	done
+	return 1
+}
+
 audit() { # EVENT JQ-FILTER
 	jq -r "select(.event == \"$1\") | $2" /var/log/quod/audit.jsonl
 }

@@ -11,7 +11,7 @@
 
 #include "shim/base/err.h"
 
-#define INSPECT_CHAINS_MAX 24
+#define INSPECT_CHAINS_MAX 40
 #define INSPECT_SETS_MAX 20
 
 struct inspected_chain {

@@ -108,6 +108,33 @@ void nft_expr_set_ct(struct nft_builder *builder, uint32_t key, uint32_t reg)
 	expr_end(builder, expr);
 }
 
+void nft_expr_set_meta(struct nft_builder *builder, uint32_t key, uint32_t reg)
+{
+	struct expr expr = expr_begin(builder, "meta");
+
+	nft_put_be32(builder, NFTA_META_KEY, key);
+	nft_put_be32(builder, NFTA_META_SREG, reg);
+	expr_end(builder, expr);
+}
+
+static void put_be16(struct nft_builder *builder, uint16_t type, uint16_t value)
+{
+	const uint8_t bytes[] = { (uint8_t)(value >> 8), (uint8_t)value };
+
+	nft_put(builder, type, bytes, sizeof(bytes));
+}
+
+/* Each packet is told at once, not when some have gathered. */
+void nft_expr_log(struct nft_builder *builder, uint16_t group, uint32_t bytes)
+{
+	struct expr expr = expr_begin(builder, "log");
+
+	put_be16(builder, NFTA_LOG_GROUP, group);
+	nft_put_be32(builder, NFTA_LOG_SNAPLEN, bytes);
+	put_be16(builder, NFTA_LOG_QTHRESHOLD, 1);
+	expr_end(builder, expr);
+}
+
 void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, uint32_t len)
 {
 	static const uint8_t zero[16];

@@ -30,6 +30,12 @@ void nft_expr_immediate(struct nft_builder *builder, uint32_t reg, const void *b
 /* The connection's `key` (its mark) becomes what the register holds. */
 void nft_expr_set_ct(struct nft_builder *builder, uint32_t key, uint32_t reg);
 
+/* The packet's `key` (its mark) becomes what the register holds. */
+void nft_expr_set_meta(struct nft_builder *builder, uint32_t key, uint32_t reg);
+
+/* So many bytes of the packet go to who listens to the group (NFLOG), and the rule goes on. */
+void nft_expr_log(struct nft_builder *builder, uint16_t group, uint32_t bytes);
+
 /* reg = reg & mask, `mask` as it lies in memory. */
 void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, uint32_t len);
 

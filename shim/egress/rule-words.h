@@ -14,6 +14,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 
+#include "shim/egress/denials.h"
 #include "shim/egress/nft-batch.h"
 #include "shim/egress/nft-expr.h"
 #include "shim/egress/ruleset.h"
@@ -37,6 +38,16 @@ static inline void then(struct rule rule, int32_t code, const char *chain)
 
 static inline void then_goto(struct rule rule, const char *chain)
 {
+	then(rule, NFT_GOTO, chain);
+}
+
+/* To a chain that refuses, and why: the log says it by the mark. */
+static inline void then_refuse(struct rule rule, const char *chain, enum denial_reason reason)
+{
+	const uint32_t mark = DENIAL_MARK | reason;
+
+	nft_expr_immediate(rule.builder, NFT_REG(0), &mark, sizeof(mark));
+	nft_expr_set_meta(rule.builder, NFT_META_MARK, NFT_REG(0));
 	then(rule, NFT_GOTO, chain);
 }
 

@@ -127,7 +127,7 @@ static int read_counter(int nl_fd, const char *name, struct counter *counter, st
 
 int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct err *err)
 {
-	struct counter out, in, denied;
+	struct counter out, in, denied, untold;
 	struct quota spent;
 	int r = read_counter(nl_fd, "out", &out, err);
 
@@ -136,12 +136,15 @@ int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct e
 	if (!r)
 		r = read_counter(nl_fd, "denied", &denied, err);
 	if (!r)
+		r = read_counter(nl_fd, "untold", &untold, err);
+	if (!r)
 		r = read_quota(nl_fd, NFT_MSG_GETOBJ, &spent, err);
 	if (r)
 		return r;
 	*counters = (struct ruleset_counters){
 		.out_bytes = out.bytes, .out_packets = out.packets, .in_bytes = in.bytes, .in_packets = in.packets,
 		.denied_packets = denied.packets, .denied_bytes = denied.bytes,
+		.untold_packets = untold.packets,
 		.egress_is_spent = spent.consumed >= spent.bytes,
 	};
 	return 0;

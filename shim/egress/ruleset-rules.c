@@ -24,14 +24,15 @@
 #define BURST_LEAST (128u << 10)
 
 const struct ruleset_chain ruleset_chains[] = {
-	{ "refuse", CHAIN_NOT_BASE, 0, 0, 3, 0 },
+	{ "reject", CHAIN_NOT_BASE, 0, 0, 2, 0 },
+	{ "refuse", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
 	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0, 2 },
 	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0, 2 },
-	{ "closed", CHAIN_NOT_BASE, 0, 0, 4, 0 },
+	{ "closed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
@@ -82,17 +83,27 @@ void ruleset_put_chains(struct nft_builder *builder, bool has_names)
 			put_chain(builder, &ruleset_chains[i]);
 }
 
-/* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. */
+/* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. What is more than can be told one
+ * by one is counted. */
 static void put_refuse(struct nft_builder *b)
 {
-	struct rule rule = rule_in(b, "refuse");
+	static const struct nft_rate told = { DENIALS_PER_SECOND, 1, DENIALS_PER_SECOND, false };
+	struct rule rule = rule_in(b, "reject");
 
+	when_protocol(rule, IPPROTO_TCP);
+	then_reject(rule, NFT_REJECT_TCP_RST);
+	then_reject(rule_in(b, "reject"), NFT_REJECT_ICMPX_UNREACH);
+	rule = rule_in(b, "refuse");
 	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
 	nft_rule_end(b, rule.nest);
 	rule = rule_in(b, "refuse");
-	when_protocol(rule, IPPROTO_TCP);
-	then_reject(rule, NFT_REJECT_TCP_RST);
-	then_reject(rule_in(b, "refuse"), NFT_REJECT_ICMPX_UNREACH);
+	nft_expr_over_rate(b, &told);
+	nft_expr_object(b, NFT_OBJECT_COUNTER, "untold");
+	then_goto(rule, "reject");
+	rule = rule_in(b, "refuse");
+	nft_expr_log(b, DENIALS_GROUP, DENIALS_BYTES);
+	nft_rule_end(b, rule.nest);
+	then_goto(rule_in(b, "refuse"), "reject");
 }
 
 /* The switch has lapsed: what is established waits for the renewal, at the price of a retransmission; the rest is refused. */
@@ -105,7 +116,7 @@ static void put_lapsed(struct nft_builder *b)
 	rule = rule_in(b, "lapsed");
 	when_state(rule, NF_CT_STATE_INVALID_BIT);
 	then_count(rule, "denied", NF_DROP);
-	then_goto(rule_in(b, "lapsed"), "refuse");
+	then_refuse(rule_in(b, "lapsed"), "refuse", DENIED_LAPSED);
 }
 
 /* Everything that leaves comes through here once. Rate and quota come after the verdict: in front of it they would be
@@ -128,7 +139,7 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 	}
 	rule = rule_in(b, "pass");
 	nft_expr_object(b, NFT_OBJECT_QUOTA, "spent");
-	then_goto(rule, "refuse");
+	then_refuse(rule, "refuse", DENIED_SPENT);
 	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
 }
 
@@ -199,7 +210,7 @@ static void refuse_source_routes(struct nft_builder *b, const char *chain, const
 		nft_expr_header_exists(b, IPPROTO_ROUTING, NFT_REG(0));
 		when_byte(rule, NFT_CMP_EQ, 1);
 	}
-	then_goto(rule, "refuse");
+	then_refuse(rule, "refuse", DENIED_ROUTE);
 }
 
 /* A reset that refuses somebody's connection to us is related to it. */
@@ -245,17 +256,25 @@ static void only_echo(struct nft_builder *b, const char *chain, const struct sid
 
 static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[6])
 {
-	static const char *const verdicts[] = { "refuse", "refuse", "pass", "refuse", "pass" };
-	static const bool are_triples[] = { false, true, true, false, true };
+	static const struct {
+		bool is_triple, passes;
+		enum denial_reason reason;
+	} verdicts[] = {
+		{ .reason = DENIED_RULE }, { .is_triple = true, .reason = DENIED_RULE }, { .is_triple = true, .passes = true },
+		{ .reason = DENIED_NEVER }, { .is_triple = true, .passes = true },
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
 		struct rule rule = rule_in(b, chain);
 
-		if (are_triples[i])
+		if (verdicts[i].is_triple)
 			when_in_triples(rule, side, side->destination, sets[i]);
 		else
 			when_in_addresses(rule, side->destination, sets[i]);
-		then_goto(rule, verdicts[i]);
+		if (verdicts[i].passes)
+			then_goto(rule, "pass");
+		else
+			then_refuse(rule, "refuse", verdicts[i].reason);
 	}
 	if (sets[5])
 		names_put_learnt(b, chain, side, sets[5]);
@@ -282,10 +301,7 @@ static void put_closed(struct nft_builder *b)
 	rule = rule_in(b, "closed");
 	nft_expr_over_rate(b, &knocks);
 	then(rule, NF_DROP, NULL);
-	rule = rule_in(b, "closed");
-	when_protocol(rule, IPPROTO_TCP);
-	then_reject(rule, NFT_REJECT_TCP_RST);
-	then_reject(rule_in(b, "closed"), NFT_REJECT_ICMPX_UNREACH);
+	then_goto(rule_in(b, "closed"), "reject");
 }
 
 /* A redirect is related, too, and would let a neighbour choose the way; IPv6's isn't tracked, and so is not let in. */

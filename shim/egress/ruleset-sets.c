@@ -136,7 +136,7 @@ void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes)
 /* Used up already: `consumed` = limit. */
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset)
 {
-	static const char *const counters[] = { "out", "in", "denied" };
+	static const char *const counters[] = { "out", "in", "denied", "untold" };
 	uint64_t limit = quota_of(ruleset->egress_bytes);
 	uint64_t spent = ruleset->egress_spent > limit ? limit : ruleset->egress_spent;
 	struct nft_nest data;

@@ -92,6 +92,7 @@ int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err);
 
 struct ruleset_counters {
 	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;
+	uint64_t untold_packets;	/* refused, and not told one by one (denials.h) */
 	bool egress_is_spent;	/* the quota refuses: out_bytes stays below the budget by up to a packet */
 };
 

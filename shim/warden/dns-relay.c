@@ -236,13 +236,14 @@ static void add_told(const struct warden *warden, const struct name_found *found
 	told->addresses.items[told->addresses.count++] = *address;
 }
 
-static void tell(struct warden *warden, const struct pending *pending, const struct told *told)
+static void tell(struct warden *warden, const struct pending *pending, const struct told *told, uint64_t now_ms)
 {
 	size_t room = pending->client.is_tcp ? DNS_MESSAGE : pending->question.udp_size;
 	uint8_t message[DNS_MESSAGE];
 
 	if (!pending->client.is_tcp && room > DNS_UDP_SIZE)
 		room = DNS_UDP_SIZE;
+	known_add(warden, pending->question.name, &told->addresses, now_ms);
 	report_answered(warden, &pending->question, &told->addresses);
 	warden_reply(warden, &pending->client, message, dns_print_addresses(&pending->question, &told->addresses, room, message));
 }
@@ -262,7 +263,7 @@ static void deliver(struct warden *warden, struct pending *pending, const struct
 	for (size_t i = 0; i < answer->addresses.count; i++)
 		add_told(warden, &found, &answer->addresses.items[i], &told);
 	if (told.addresses.count && !warden_learn(warden, told.openings, told.opening_count))
-		tell(warden, pending, &told);
+		tell(warden, pending, &told, now_ms);
 	else if (told.addresses.count || answer->is_cut)
 		reply_empty(warden, &pending->client, &pending->question, DNS_SERVFAIL, NULL);
 	else if (answer->addresses.count)

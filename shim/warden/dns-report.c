@@ -78,8 +78,6 @@ void report_refused(struct warden *warden, const struct dns_question *question, 
 {
 	struct refused *oldest = &warden->refused[0], new = { now_ms, reason, 0, question->type, { 0 } };
 
-	if (!warden->settings->record_refusals)
-		return;
 	for (size_t i = 0; i < REFUSED_NAMES; i++) {
 		struct refused *refused = &warden->refused[i];
 
@@ -117,6 +115,7 @@ void report_keep_time(struct warden *warden, uint64_t now_ms)
 	if (now_ms - warden->flushed_ms < FLUSH_MS)
 		return;
 	warden->flushed_ms = now_ms;
+	denials_keep_time(warden, now_ms);
 	for (size_t i = 0; i < REFUSED_NAMES; i++) {
 		struct refused *refused = &warden->refused[i];
 

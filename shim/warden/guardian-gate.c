@@ -171,6 +171,7 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	if (guardian->gate_lost)
 		guardian_audit(guardian, "warden.back", "\"helper\":\"gate\"");
 	guardian->gate_lost = false;
+	guardian_note_untold(guardian, message->counters.untold_packets, now_ms);
 	/* Of another quota than the one that was asked for, that it is used up says nothing. */
 	guardian_count_egress(guardian, message->counters.out_bytes,
 			      message->counters.egress_is_spent && message->cut_at_bytes == guardian->cut_at_bytes, now_ms);

@@ -23,7 +23,7 @@
 
 static int become_warden(const struct guardian *guardian, int events_fd)
 {
-	struct warden start = {
+	const struct warden_start start = {
 		.settings = guardian->settings, .names_fd = WARDEN_FD_NAMES, .netns_fd = WARDEN_FD_NETNS,
 		.state_fd = WARDEN_FD_STATE, .events_fd = events_fd, .learn_fd = guardian->learn_fds[1],
 	};
@@ -62,9 +62,9 @@ static int take_event(struct guardian *guardian, struct warden_event *event)
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return 0;
 	if (got != (ssize_t)sizeof(*event) || !memchr(event->text, '\0', sizeof(event->text)) ||
-	    event->address_count > WARDEN_EVENT_ADDRESSES || event->reason >= REFUSED_REASONS)
+	    event->address_count > WARDEN_EVENT_ADDRESSES)
 		return -1;
-	return 1;
+	return event->reason < (event->word == WARDEN_SAYS_DENIED ? (uint32_t)DENIED_REASONS : (uint32_t)REFUSED_REASONS) ? 1 : -1;
 }
 
 int guardian_wait_warden(struct guardian *guardian, struct err *err)
@@ -96,7 +96,7 @@ static void lose_warden(struct guardian *guardian)
 }
 
 /* The warden sends normalized names; anything else isn't one. */
-static bool is_name(const char *text)
+bool guardian_is_name(const char *text)
 {
 	char name[NAME_SIZE];
 
@@ -130,7 +130,7 @@ static void write_refused(struct guardian *guardian, const struct warden_event *
 	};
 	char memory[1024];
 	struct buf members = buf_fixed(memory, sizeof(memory));
-	bool has_name = is_name(event->text), is_sum = !event->text[0] && event->repeated && !event->type;
+	bool has_name = guardian_is_name(event->text), is_sum = !event->text[0] && event->repeated && !event->type;
 
 	if (is_sum) {
 		buf_printf(&members, "\"repeated\":%llu", (unsigned long long)event->repeated + 1);
@@ -142,7 +142,7 @@ static void write_refused(struct guardian *guardian, const struct warden_event *
 		if (event->repeated)
 			buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
 	}
-	guardian_audit(guardian, "dns.refuse", members.data);
+	guardian_refused(guardian, "dns.refuse", members.data);
 }
 
 static void write_answered(struct guardian *guardian, const struct warden_event *event)
@@ -150,7 +150,7 @@ static void write_answered(struct guardian *guardian, const struct warden_event 
 	char memory[1024];
 	struct buf members = buf_fixed(memory, sizeof(memory));
 
-	if (!is_name(event->text))
+	if (!guardian_is_name(event->text))
 		return;
 	buf_printf(&members, "\"name\":\"%s\"", event->text);
 	print_type(&members, event->type);
@@ -175,6 +175,8 @@ void guardian_hear_warden(struct guardian *guardian)
 			write_refused(guardian, &event);
 		else if (event.word == WARDEN_SAYS_ANSWERED)
 			write_answered(guardian, &event);
+		else if (event.word == WARDEN_SAYS_DENIED)
+			guardian_write_denied(guardian, &event);
 		else
 			r = -1;
 		if (r < 0)

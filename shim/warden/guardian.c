@@ -57,6 +57,7 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.timer_fd = -1,
 		.channel_fd = -1,
 		.told_fd = -1,
+		.denied_fd = -1,
 		.mounts_fd = -1,
 		.own_fds_fd = -1,
 		.protect_ms = UINT64_MAX,
@@ -221,7 +222,7 @@ static int prepare(struct guardian *guardian, struct err *err)
 		r = open_container(guardian, err);
 	if (!r && settings->has_table)
 		r = guardian_start_gate(guardian, err);
-	if (!r && settings->has_names)
+	if (!r && settings->has_table)
 		r = guardian_start_warden(guardian, err);
 	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
 	close(WARDEN_FD_NETLINK);
@@ -231,10 +232,12 @@ static int prepare(struct guardian *guardian, struct err *err)
 	if (!r)
 		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);
 	if (!r)
+		r = guardian_open_denied(guardian, WARDEN_FD_STATE, err);
+	if (!r)
 		r = guardian_hold_protected(guardian, WARDEN_FD_STATE, err);
 	if (!r && settings->has_table)
 		r = guardian_first_beat(guardian, err);
-	if (!r && settings->has_names)
+	if (!r && settings->has_table)
 		r = guardian_wait_warden(guardian, err);
 	if (!r)
 		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);

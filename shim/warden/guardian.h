@@ -73,6 +73,9 @@ struct guardian {
 	int own_fds_fd;			/* /proc/self/fd, and nothing that lies above it */
 	uint64_t protect_ms;		/* when to look next */
 	int told_fd;			/* limits.json as the container reads it; -1 */
+	int denied_fd;			/* denied.jsonl, the same */
+	uint32_t denied_lines;		/* written to it */
+	uint64_t untold, untold_ms;	/* refusals that were summed up; when the next sum may be said */
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
 	char cause[128];		/* why it is being ended: "wall 8h spent"; "" while nothing ends it */
@@ -113,11 +116,19 @@ void guardian_let_protected_go(struct guardian *guardian);
 int guardian_open_told(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_tell(const struct guardian *guardian);
 
+/* guardian-denied.c: what was refused, for the audit trail and for the container */
+struct warden_event;
+int guardian_open_denied(struct guardian *guardian, int state_fd, struct err *err);
+void guardian_refused(struct guardian *guardian, const char *event, const char *members);
+void guardian_write_denied(struct guardian *guardian, const struct warden_event *event);
+void guardian_note_untold(struct guardian *guardian, uint64_t packets, uint64_t now_ms);
+
 /* guardian-warden.c: starting it, its words */
 int guardian_start_warden(struct guardian *guardian, struct err *err);
 int guardian_wait_warden(struct guardian *guardian, struct err *err);
 void guardian_hear_warden(struct guardian *guardian);
 void guardian_reap_warden(struct guardian *guardian);
+bool guardian_is_name(const char *text);	/* normalized, as the warden sends names */
 
 /* guardian-report.c: audit trail and ledger */
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);

@@ -12,7 +12,7 @@
 #include "shim/policy/address.h"
 
 #define WARDEN_MAGIC 0x71756f64u	/* "quod" */
-#define WARDEN_VERSION 5u
+#define WARDEN_VERSION 6u
 
 /* Descriptors of the guardian at its start. */
 enum warden_fd {
@@ -59,7 +59,7 @@ struct warden_settings {
 	char audit_file[256], audit_head[256], ledger_dir[256];
 	uint64_t audit_rotate;
 	uint32_t audit_keep, audit_syslog;
-	uint32_t has_names;		/* the warden is to be started; only with has_table */
+	uint32_t has_names;		/* the warden answers for names, not only for what is refused; only with has_table */
 	uint32_t record_refusals, record_dns;	/* audit.record */
 	uint32_t learn_ms;		/* for how long new connections to what a name led to are let out */
 	uint32_t resolver_count;

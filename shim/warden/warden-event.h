@@ -6,6 +6,7 @@
 #ifndef QUOD_WARDEN_WARDEN_EVENT_H
 #define QUOD_WARDEN_WARDEN_EVENT_H
 
+#include "shim/egress/denials.h"
 #include "shim/policy/names.h"
 
 enum warden_word {
@@ -13,8 +14,10 @@ enum warden_word {
 	WARDEN_SAYS_FAILED,	/* once, instead: `text` says why */
 	WARDEN_SAYS_REFUSED,
 	WARDEN_SAYS_ANSWERED,
+	WARDEN_SAYS_DENIED,	/* a connection */
 };
 
+/* Of a name. */
 enum warden_reason {
 	REFUSED_NAME,		/* no entry allows it */
 	REFUSED_NO_NAME,	/* is no host name */
@@ -24,13 +27,22 @@ enum warden_reason {
 	REFUSED_REASONS,
 };
 
+/* Of a connection: enum denial_reason, and these. */
+enum { DENIED_OTHER_PORTS = DENIAL_REASONS,	/* the name leads there, on other ports */
+       DENIED_AGED,				/* the name led there, and was not asked for again */
+       DENIED_REASONS };
+
 #define WARDEN_EVENT_ADDRESSES 8
 
 struct warden_event {
-	uint32_t word, reason;
+	uint32_t word;
+	uint32_t reason;	/* enum warden_reason; WARDEN_SAYS_DENIED: below DENIED_REASONS */
 	uint32_t repeated;	/* how often more since it was said last; of an event without a name: of all kinds */
 	uint16_t type;		/* of the query */
-	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES */
+	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES; WARDEN_SAYS_DENIED: 1, or 0 of a sum */
+	uint8_t protocol;	/* WARDEN_SAYS_DENIED: IPPROTO_* */
+	uint8_t has_port;
+	uint16_t port;
 	struct address addresses[WARDEN_EVENT_ADDRESSES];
 	char text[NAME_SIZE];	/* the name, ended by a NUL; "" when there is none to be told */
 };

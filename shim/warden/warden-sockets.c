@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The warden's sockets, all made before it is locked down: listeners in the container's network namespace, and connected
+ * The warden's sockets, all made before it is locked down: what the kernel refuses, and for names listeners in the container's network namespace, and connected
  * ones to each resolver. Ordinary resolvers are asked from the host's namespace, where no packet of the container's comes;
  * Docker's 127.0.0.11, and one on the container's own link (which answers by who asks), from within, by marked sockets.
  * Must never bind a wildcard, nor share a port: what is bound already refuses the container.
@@ -160,6 +160,15 @@ static int fill_resolvers(struct warden *warden, struct err *err)
 	return 0;
 }
 
+static int open_for_names(struct warden *warden, struct err *err)
+{
+	int r = open_listeners(warden, err);
+
+	if (!r)
+		r = fill_resolvers(warden, err);
+	return r ? r : open_resolvers(warden, true, err);
+}
+
 int warden_open_sockets(struct warden *warden, struct err *err)
 {
 	cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -167,11 +176,10 @@ int warden_open_sockets(struct warden *warden, struct err *err)
 
 	if (own_fd < 0 || setns(warden->netns_fd, CLONE_NEWNET) < 0)
 		return err_set_errno(err, errno, "warden: the container's network namespace");
-	r = open_listeners(warden, err);
-	if (!r)
-		r = fill_resolvers(warden, err);
-	if (!r)
-		r = open_resolvers(warden, true, err);
+	warden->denials_fd = denials_open(err);
+	r = warden->denials_fd < 0 ? warden->denials_fd : 0;
+	if (!r && warden->rules)
+		r = open_for_names(warden, err);
 	if (setns(own_fd, CLONE_NEWNET) < 0 && !r)
 		r = err_set_errno(err, errno, "warden: the host's network namespace");
 	return r ? r : open_resolvers(warden, false, err);

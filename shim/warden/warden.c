@@ -92,6 +92,7 @@ static size_t list_descriptors(const struct warden *warden, int *fds)
 
 	fds[count++] = warden->events_fd;
 	fds[count++] = warden->learn_fd;
+	fds[count++] = warden->denials_fd;
 	for (size_t i = 0; i < LISTENERS; i++) {
 		fds[count++] = warden->udp_fds[i];
 		fds[count++] = warden->tcp_fds[i];
@@ -117,12 +118,14 @@ static int filter(const struct warden *warden, struct err *err)
 		{ SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[LISTEN_OTHERS6]) } },
 	};
 
-	return lockdown_calls(calls, ARRAY_SIZE(calls) - (warden->udp_fds[LISTEN_OTHERS6] < 0), err);
+	size_t absent = !warden->rules ? LISTENERS : warden->udp_fds[LISTEN_OTHERS6] < 0;
+
+	return lockdown_calls(calls, ARRAY_SIZE(calls) - absent, err);
 }
 
 static int lock_down(struct warden *warden, struct err *err)
 {
-	int fds[2 + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
+	int fds[3 + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
 	int r = enter_empty_root(warden, err);
 
 	if (!r)
@@ -140,15 +143,16 @@ static int lock_down(struct warden *warden, struct err *err)
 
 static void fill(struct warden *warden)
 {
-	uint64_t now_ms = now(), names = warden->rules->names_per_minute;
+	uint64_t now_ms = now(), names = warden->rules ? warden->rules->names_per_minute : 0;
 
 	warden->queries = (struct bucket){ 2000000, 2000000, QUERIES_PER_SECOND * 60000ull / 1000, now_ms };
 	warden->names = (struct bucket){ names * 1000, names * 1000, names, now_ms };
 	warden->events = (struct bucket){ EVENTS_PER_MINUTE * 1000, EVENTS_PER_MINUTE * 1000, EVENTS_PER_MINUTE, now_ms };
+	warden->denials = warden->events;
 	warden->random_used = sizeof(warden->random);
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		warden->connections[i].fd = -1;
-	snprintf(warden->reason_text, sizeof(warden->reason_text), "quod: profile %s", warden->rules->profile);
+	snprintf(warden->reason_text, sizeof(warden->reason_text), "quod: profile %s", warden->settings->profile);
 }
 
 static void receive_udp(struct warden *warden, size_t listener, uint64_t now_ms)
@@ -164,7 +168,7 @@ static void receive_udp(struct warden *warden, size_t listener, uint64_t now_ms)
 	}
 }
 
-enum { POLL_EVENTS, POLL_UDP, POLL_TCP = POLL_UDP + LISTENERS, POLL_CONNECTIONS = POLL_TCP + LISTENERS,
+enum { POLL_EVENTS, POLL_DENIALS, POLL_UDP, POLL_TCP = POLL_UDP + LISTENERS, POLL_CONNECTIONS = POLL_TCP + LISTENERS,
        POLL_RESOLVERS = POLL_CONNECTIONS + CONNECTIONS, POLLS = POLL_RESOLVERS + RESOLVERS * RESOLVER_SOCKETS };
 
 static size_t list_polls(struct warden *warden, bool may_take, struct pollfd polls[POLLS])
@@ -172,6 +176,7 @@ static size_t list_polls(struct warden *warden, bool may_take, struct pollfd pol
 	size_t count = POLL_RESOLVERS;
 
 	polls[POLL_EVENTS] = (struct pollfd){ warden->events_fd, POLLIN, 0 };
+	polls[POLL_DENIALS] = (struct pollfd){ warden->denials_fd, POLLIN, 0 };
 	for (size_t i = 0; i < LISTENERS; i++) {
 		polls[POLL_UDP + i] = (struct pollfd){ may_take ? warden->udp_fds[i] : -1, POLLIN, 0 };
 		polls[POLL_TCP + i] = (struct pollfd){ may_take ? warden->tcp_fds[i] : -1, POLLIN, 0 };
@@ -211,6 +216,8 @@ static void attend(struct warden *warden, const struct pollfd polls[POLLS], uint
 		if (polls[POLL_TCP + i].revents)
 			tcp_accept(warden, i, now_ms);
 	}
+	if (polls[POLL_DENIALS].revents)
+		denials_take(warden, now_ms);
 }
 
 /* The guardian says nothing: what can be read of its channel is its end. */
@@ -242,7 +249,7 @@ static bool say(const struct warden *warden, uint32_t word, const char *text)
 	return send(warden->events_fd, &event, sizeof(event), MSG_NOSIGNAL) == (ssize_t)sizeof(event);
 }
 
-int warden_main(const struct warden *start)
+int warden_main(const struct warden_start *start)
 {
 	static struct warden warden;
 	struct err err = ERR_INIT;
@@ -254,7 +261,10 @@ int warden_main(const struct warden *start)
 	warden.state_fd = start->state_fd;
 	warden.events_fd = start->events_fd;
 	warden.learn_fd = start->learn_fd;
-	r = map_rules(&warden, &err);
+	warden.denials_fd = -1;
+	for (size_t i = 0; i < LISTENERS; i++)
+		warden.udp_fds[i] = warden.tcp_fds[i] = -1;
+	r = warden.settings->has_names ? map_rules(&warden, &err) : 0;
 	if (!r)
 		r = warden_open_sockets(&warden, &err);
 	if (!r) {

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include "shim/base/err.h"
+#include "shim/egress/denials.h"
 #include "shim/policy/name-rules.h"
 #include "shim/warden/dns-wire.h"
 #include "shim/warden/settings.h"
@@ -30,6 +31,8 @@ enum warden_listener { LISTEN_EMBEDDED, LISTEN_OTHERS, LISTEN_OTHERS6, LISTENERS
 #define RECENT_NAMES 128
 #define REFUSED_NAMES 32
 #define TCP_QUERY 1024
+#define DENIED_PLACES 64
+#define KNOWN_PLACES 128
 
 struct resolver {
 	struct address address;
@@ -79,8 +82,9 @@ struct bucket {
 
 struct warden {
 	const struct warden_settings *settings;
-	const struct name_rules *rules;
+	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
+	int denials_fd;
 	int udp_fds[LISTENERS], tcp_fds[LISTENERS];
 	struct resolver resolvers[RESOLVERS];
 	size_t resolver_count;
@@ -88,7 +92,7 @@ struct warden {
 	struct pending pending[PENDING];
 	struct connection connections[CONNECTIONS];
 	uint32_t generation, learn_number;
-	struct bucket queries, names, events;
+	struct bucket queries, names, events, denials;
 	struct recent {
 		uint64_t at_ms;
 		char name[NAME_SIZE];
@@ -100,17 +104,34 @@ struct warden {
 		char name[NAME_SIZE];
 	} refused[REFUSED_NAMES];
 	uint32_t unsaid;		/* refusals of which nobody was told */
+	struct denied {
+		uint64_t said_ms;	/* 0: free */
+		uint32_t reason, repeated;
+		struct denial place;
+	} denied[DENIED_PLACES];
+	uint32_t denied_unsaid;
+	struct known {
+		uint64_t at_ms;		/* when the name led there last; 0: free */
+		struct address address;
+		char name[NAME_SIZE];
+	} known[KNOWN_PLACES];
 	uint64_t flushed_ms;
 	uint8_t random[256];
 	size_t random_used;
 	char reason_text[64 + NAME_PROFILE_SIZE];
 };
 
-/* Runs the warden in the calling process, a child forked for it. `start` has the descriptors and the settings; says that it
- * is ready, or why not, on events_fd, and returns at that channel's end. */
-int warden_main(const struct warden *start);
+/* What it begins with. */
+struct warden_start {
+	const struct warden_settings *settings;
+	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
+};
 
-/* warden-sockets.c */
+/* Runs the warden in the calling process, a child forked for it; says that it is ready, or why not, on events_fd, and returns
+ * at that channel's end. */
+int warden_main(const struct warden_start *start);
+
+/* warden-sockets.c: those for names only where names are allowed */
 int warden_open_sockets(struct warden *warden, struct err *err);
 
 /* dns-relay.c: false when there will be no answer */
@@ -123,6 +144,12 @@ void warden_random(struct warden *warden, void *bytes, size_t len);
 
 /* dns-learn.c: 0, or the errno with which the kernel's set could not be changed */
 int warden_learn(struct warden *warden, const struct ruleset_opening *openings, size_t count);
+
+/* denials.c */
+void denials_take(struct warden *warden, uint64_t now_ms);
+void denials_keep_time(struct warden *warden, uint64_t now_ms);
+void known_add(struct warden *warden, const char *name, const struct dns_addresses *addresses, uint64_t now_ms);
+const struct known *known_find(const struct warden *warden, const struct address *address);	/* NULL: no name led there */
 
 /* dns-tcp.c */
 void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms);

@@ -24,7 +24,7 @@ teardown() {
 network='ip link add v0 type veth peer name v1; ip addr add 10.9.9.1/24 dev v0; ip link set v0 up; ip link set v1 up; ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0; send() { dd if=/dev/zero bs=1000 count=$1 >/dev/udp/10.9.9.2/9 2>/dev/null || :; };'
 
 nursery() {
-	ps -o pid= --ppid "$guardian" | tr -d ' '
+	pgrep -x -P "$guardian" quod-nursery
 }
 
 gate() {
@@ -83,7 +83,7 @@ inside() {
 @test "guardian: together they need less than a mebibyte" {
 	guard table=1 wall=60000 -- sleep 60
 	total=0
-	for pid in "$guardian" "$(nursery)" "$(gate)"; do
+	for pid in "$guardian" "$(nursery)" "$(gate)" "$(pgrep -x -P "$guardian" quod-warden)"; do
 		kib=$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
 		echo "# $(status_of "$pid" Name) $kib kB" >&3
 		total=$((total + kib))
@@ -169,7 +169,7 @@ echoes() { # over a new connection
 	kill -KILL "$nursery"
 	wait_for 5 grep -q '"event":"warden.lost"' "$dir/log/audit.jsonl"
 	[ "$(audit warden.lost .helper)" = nursery ]
-	wait_for 8 sh -c "[ -z \"\$(ps -o stat= --ppid $guardian)\" ]"
+	wait_for 8 sh -c "! ps -o comm= --ppid $guardian | grep nursery"
 	sleep 5
 	switch_is 1
 	kill -KILL "$gate"
