@@ -10,6 +10,7 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/ctl/ctl.h"
+#include "shim/ctl/trail.h"
 #include "shim/invocation.h"
 #include "shim/state/ledger.h"
 #include "shim/state/sha256.h"
@@ -99,6 +100,16 @@ static void ask_witnesses(const struct ctl *ctl, const char *file, struct audit_
 	free(witness.text);
 }
 
+int ctl_audit_check(const struct ctl *ctl, const struct audit_settings *settings, const char *head, struct audit_check *check,
+		    struct err *err)
+{
+	int r = audit_verify(settings, head, check, err);
+
+	if (!r && !check->first_bad && !head && check->first_seq <= 1)
+		ask_witnesses(ctl, settings->file, check);
+	return r;
+}
+
 static void print_as_json(const char *file, const struct audit_check *check)
 {
 	cleanup_json_tree struct json_tree *tree = json_tree_new();
@@ -137,10 +148,8 @@ int audit_main(struct ctl *ctl)
 
 	if (status != CTL_YES)
 		return status;
-	if (invocation_load_config(&shim, &err) < 0 || audit_verify(&shim.audit, head, &check, &err) < 0)
+	if (invocation_load_config(&shim, &err) < 0 || ctl_audit_check(ctl, &shim.audit, head, &check, &err) < 0)
 		status = ctl_fail("%s", err.text);
-	if (status == CTL_YES && !check.first_bad && !head && check.first_seq <= 1)
-		ask_witnesses(ctl, shim.audit.file, &check);
 	if (status == CTL_YES && ctl->json)
 		print_as_json(shim.audit.file, &check);
 	else if (status == CTL_YES)

@@ -25,6 +25,7 @@ struct ctl {
 };
 
 int audit_main(struct ctl *ctl);
+int doctor_main(struct ctl *ctl);
 int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);

@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
 	{ "profile", profile_main, "profile list | show NAME [--resolved] | check FILE... | diff A B" },
 	{ "explain", explain_main, "explain [--profile NAME] BUNDLE|CONTAINER" },
+	{ "doctor", doctor_main, "doctor" },
 	{ "events", events_main, "events [--follow] [--since TIME] [CONTAINER]" },
 	{ "ps", ps_main, "ps [--ended|--all]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },

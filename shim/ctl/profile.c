@@ -133,7 +133,7 @@ static void find_unenforced(const struct profile *profile, const struct profile_
 	plan_release(&plan);
 }
 
-static void find_errors(struct ctl *ctl, const char *file, struct strings *errors)
+void ctl_profile_find_errors(struct ctl *ctl, const char *file, struct strings *errors)
 {
 	struct profile_paths paths = ctl->paths;
 	struct profile *profile;
@@ -170,7 +170,7 @@ static int check_main(struct ctl *ctl)
 	for (int i = 2; i < ctl->argc; i++) {
 		struct strings errors = { NULL, 0 };
 
-		find_errors(ctl, ctl->argv[i], &errors);
+		ctl_profile_find_errors(ctl, ctl->argv[i], &errors);
 		add_check(tree, array, ctl->argv[i], &errors);
 		for (size_t n = 0; !ctl->json && n < errors.count; n++) {
 			ctl_put(errors.items[n]);

@@ -31,6 +31,10 @@ int trail_choose_since(struct trail *trail, const char *word, struct err *err);
 /* As audit_reader_next, of the chosen ones. */
 int trail_next(struct trail *trail, const char **line, size_t *len, struct audit_fields *fields, struct err *err);
 
+/* audit_verify, and then what else quod left on disk is asked whether there were records before: see audit-verify.c. */
+int ctl_audit_check(const struct ctl *ctl, const struct audit_settings *settings, const char *head, struct audit_check *check,
+		    struct err *err);
+
 /* One line on stderr for lines that are no records and records that were not there any more; nothing without. */
 void trail_say_losses(const struct trail *trail);
 

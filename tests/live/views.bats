@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What quodctl shows of a host's containers, with real engines: ps, events.
+# What quodctl shows of a host and its containers, with real engines: ps, events, doctor.
 
+bats_require_minimum_version 1.5.0
 load ../helpers
 
 setup_file() {
@@ -126,4 +127,129 @@ lists_shim() {
 	cp -a "$BATS_TEST_TMPDIR/lib/." /var/lib/quod/
 	[ "$status" = 1 ]
 	[[ $output == *"the trail and its head are missing, but container "*" is there"* ]]
+}
+
+# says AREA CHECK VERDICT: doctor has that row, and says what to do where it is a problem
+says() {
+	jq -e --arg area "$1" --arg check "$2" --arg verdict "$3" \
+		'any(.area == $area and .check == $check and .verdict == $verdict and (.verdict == "ok" or (.do | length) > 5))' <<<"$output"
+}
+
+doctor() {
+	run --separate-stderr quodctl --json doctor
+	echo "$output"
+}
+
+# sysctl NAME VALUE: as this box sees it, until the end of the test
+sysctl() {
+	echo "$2" >"$BATS_TEST_TMPDIR/$1"
+	mount --bind "$BATS_TEST_TMPDIR/$1" "/proc/sys/${1//.//}"
+	covered+=("/proc/sys/${1//.//}")
+}
+
+uncover() {
+	local path
+	for path in "${covered[@]}"; do
+		umount "$path"
+	done
+}
+
+teardown() {
+	[ -z "${covered-}" ] || uncover
+}
+
+@test "views: doctor tries the kernel's parts, and says which one is missing" {
+	doctor
+	[ "$status" = 1 ]
+	for check in nf_tables seccomp pidfd openat2 cgroup; do
+		says kernel "$check" ok
+	done
+	output=$("$builddir/tests/live/without-netfilter" quodctl --json doctor) || :
+	says kernel nf_tables problem
+}
+
+@test "views: doctor names the sysctls that weaken containers, and what to set" {
+	covered=()
+	sysctl kernel.kptr_restrict 0
+	sysctl kernel.core_pattern '|/usr/share/apport/apport %p'
+	sysctl kernel.dmesg_restrict 1
+	sysctl net.ipv4.conf.all.route_localnet 1
+	doctor
+	[ "$status" = 1 ]
+	says sysctl kernel.kptr_restrict problem
+	says sysctl kernel.core_pattern problem
+	says sysctl kernel.dmesg_restrict ok
+	says sysctl net.ipv4.conf.all.route_localnet problem
+	jq -e 'any(.check == "kernel.kptr_restrict" and (.do | contains("sysctl -w kernel.kptr_restrict=1")))' <<<"$output"
+}
+
+@test "views: doctor names a place that others may write to, a runtime with known escapes, a profile with an error" {
+	chmod 777 /etc/quod/profiles
+	doctor
+	chmod 755 /etc/quod/profiles
+	says quod /etc/quod/profiles problem
+	echo '{ "version": 1, "extends": "absent" }' >/etc/quod/profiles/broken.json
+	printf '#!/bin/sh\necho runc version 1.1.11\n' >/usr/local/bin/old-runc
+	chmod 755 /usr/local/bin/old-runc
+	echo '{ "version": 1, "runtime": ["old-runc"], "default_profile": "nobody" }' >/etc/quod/quod.json
+	doctor
+	rm /etc/quod/profiles/broken.json /etc/quod/quod.json
+	says profile broken problem
+	says profile nobody problem
+	says profile view ok
+	says runtime /usr/local/bin/old-runc problem
+	jq -e 'any(.found | test("1.1.11.*CVE-2024-21626"))' <<<"$output"
+	echo '{ "version": 1, "defualt_profile": "x" }' >/etc/quod/quod.json
+	doctor
+	rm /etc/quod/quod.json
+	says quod configuration problem
+}
+
+@test "views: doctor says how Docker reaches quod" {
+	doctor
+	says docker registered ok
+	says docker default note
+	cp /etc/docker/daemon.json "$BATS_TEST_TMPDIR/"
+	echo '{ "runtimes": { "other": { "path": "/usr/bin/crun" } } }' >/etc/docker/daemon.json
+	doctor
+	says docker registered problem
+	echo '{ "runtimes": { "quod": { "path": "/usr/bin/quod" } }, "default-runtime": "quod" }' >/etc/docker/daemon.json
+	doctor
+	says docker registered ok
+	says docker default ok
+	echo '{ "runtimes": ' >/etc/docker/daemon.json
+	doctor
+	says docker /etc/docker/daemon.json problem
+	cp "$BATS_TEST_TMPDIR/daemon.json" /etc/docker/daemon.json
+}
+
+@test "views: doctor names a trail that was cut" {
+	cp -a /var/log/quod "$BATS_TEST_TMPDIR/log"
+	sed -i '$d' /var/log/quod/audit.jsonl
+	doctor
+	cp -a "$BATS_TEST_TMPDIR/log/." /var/log/quod/
+	says audit trail problem
+	doctor
+	says audit trail ok
+}
+
+@test "views: doctor finds no problem on a host that has none" {
+	covered=()
+	local name
+	for name in kernel.kptr_restrict kernel.dmesg_restrict fs.protected_symlinks fs.protected_hardlinks kernel.unprivileged_bpf_disabled; do
+		sysctl "$name" 1
+	done
+	sysctl kernel.perf_event_paranoid 2
+	sysctl kernel.core_pattern core
+	for name in fs.suid_dumpable vm.unprivileged_userfaultfd dev.tty.legacy_tiocsti net.ipv4.conf.all.route_localnet; do
+		[ ! -e "/proc/sys/${name//.//}" ] || sysctl "$name" 0
+	done
+	printf '#!/bin/sh\necho runc version 99.0.0\n' >/usr/local/bin/new-runc
+	chmod 755 /usr/local/bin/new-runc
+	echo '{ "version": 1, "runtime": ["new-runc"], "audit": { "anchor": "none" } }' >/etc/quod/quod.json
+	run --separate-stderr quodctl doctor
+	rm /etc/quod/quod.json
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"No problem was found."* ]]
 }
