@@ -38,9 +38,10 @@ static char peek(const struct scan *scan)
 	return scan->at < scan->len ? scan->text[scan->at] : '\0';
 }
 
+/* As the parser has it. */
 static bool is_space(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return c && strchr(" \t\n\r\v\f", c);
 }
 
 /* White space and comments. */

@@ -80,8 +80,10 @@ int setup_record_read(struct setup *setup, struct err *err)
 		*at = *at == '/' ? '+' : *at;
 	dir_fd = setup_open_dir(setup, DIR_PATH "/x", false, &why);
 	if (dir_fd < 0 || read_document(dir_fd, record->name, &tree, &why) < 0) {
+		if (why.code == ENOENT)
+			return 0;
 		*err = why;
-		return why.code == ENOENT ? 0 : -why.code;
+		return -why.code;
 	}
 	root = json_root(tree);
 	record->is_there = true;

@@ -218,3 +218,116 @@ daemon_json() {
 	set_up docker --profile locked --json
 	jq -e '(.changed | not) and .files == []' <<<"$output"
 }
+
+config_toml() {
+	mkdir -p "$root/etc/containerd"
+	cat >"$root/etc/containerd/config.toml"
+}
+
+# handler NAME KEY...: as a reader of TOML finds it.
+handler() {
+	/usr/bin/python3 -c 'import sys, tomllib
+value = tomllib.load(open(sys.argv[1], "rb"))["plugins"]
+plugin = [p for p in value if "cri" in p][-1]
+value = value[plugin]["containerd"]["runtimes"]
+for name in sys.argv[2:]: value = value[name]
+print(value)' "$root/etc/containerd/config.toml" "$@"
+}
+
+@test "setup: containerd: an absent file is made whole, with runc beside quod" {
+	before=$(everything)
+	done_well containerd --profile locked
+	[ "$(handler quod-locked options BinaryName)" = /usr/bin/quod-locked ]
+	[ "$(handler runc runtime_type)" = io.containerd.runc.v2 ]
+	grep -q '^version = 2$' "$root/etc/containerd/config.toml"
+	done_well containerd --profile locked
+	[ "$output" = "containerd: all is there; nothing to change" ]
+	done_well containerd --profile agent
+	[ "$(handler | grep -o "'quod[^']*': {" | sort -u | wc -l)" = 3 ]
+	done_well containerd --remove
+	diff <(echo "$before") <(everything)
+}
+
+@test "setup: containerd: versions 1, 2 and 3, in whatever form, with what runc has" {
+	local form
+	for form in \
+		'[plugins.cri.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v1"\n[plugins.cri.containerd.runtimes.runc.options]\n  SystemdCgroup = true # c\n' \
+		"version = 2\r\n[ plugins . 'io.containerd.grpc.v1.cri' ]\r\ncontainerd.runtimes.runc.options.SystemdCgroup = true\r\n" \
+		'version = 2\nplugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options.SystemdCgroup=true' \
+		'version = 3\n[plugins]\n  [plugins."io.containerd.cri.v1.runtime".containerd]\n    default_runtime_name = "mine"\n    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.mine]\n      runtime_type = "io.containerd.runc.v2"\n      options = { SystemdCgroup = true, BinaryName = "/opt/x" }\n' \
+		'# [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod]\nversion = 2\nimports = []\n[plugins."io.containerd.grpc.v1.cri".containerd.default_runtime]\nruntime_type = "io.containerd.runc.v2"\noptions.SystemdCgroup = true\n[[a.b]]\nc = """\n# quod: end here\n"""\n'; do
+		# shellcheck disable=SC2059 # the forms are formats
+		printf "$form" | config_toml
+		before=$(without_backup)
+		done_well containerd --profile locked
+		[ "$(handler quod-locked options SystemdCgroup)" = True ]
+		[ "$(handler quod-locked options BinaryName)" = /usr/bin/quod-locked ]
+		[ "$(handler quod pod_annotations)" = "['quod.dev/*']" ]
+		# shellcheck disable=SC2059
+		cmp <(printf "$form") <(head -c "$(printf "$form" | wc -c)" "$root/etc/containerd/config.toml")
+		[ "$(grep -c $'\r' <<<"$form" || true)" = 0 ] || [ "$(grep -vc $'\r$' "$root/etc/containerd/config.toml")" = 0 ]
+		done_well containerd --remove
+		diff <(echo "$before") <(without_backup)
+		rm -f "$root"/etc/containerd/*
+	done
+}
+
+@test "setup: containerd: annotations that runc lets through stay beside quod's" {
+	printf 'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]\npod_annotations = ["a.b/*", # c\n "c\\u0064"]\nprivileged_without_host_devices = true\nruntime_path = "/opt/shim"\n' | config_toml
+	done_well containerd
+	[ "$(handler quod pod_annotations)" = "['a.b/*', 'cd', 'quod.dev/*']" ]
+	[ "$(handler quod privileged_without_host_devices)" = True ]
+	[ "$(grep -c runtime_path "$root/etc/containerd/config.toml")" = 1 ]
+}
+
+@test "setup: containerd: what can't be extended, understood or told apart is left as it is" {
+	config_toml <<<'version = 2
+plugins."io.containerd.grpc.v1.cri".containerd.runtimes = { runc = { runtime_type = "io.containerd.runc.v2" } }'
+	refuses "line 2: an inline table" containerd
+	config_toml <<<'version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod]
+runtime_type = "io.containerd.kata.v2"'
+	refuses "has a handler quod that does not execute /usr/bin/quod" containerd
+	config_toml <<<'[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]'
+	refuses 'lacks "version = 2"' containerd
+	config_toml <<<'version = 4'
+	refuses 'none of 1, 2 and 3' containerd
+	config_toml <<<'{{ template "base" . }}'
+	refuses 'line 1: ' containerd
+	config_toml <<<'version = 2
+imports = "x"'
+	refuses 'no list of paths' containerd
+	config_toml <<<'version = 2
+imports = ["conf.d/*.toml"]'
+	refuses 'write it with its whole path' containerd
+	config_toml <<<'version = 2
+# quod: end'
+	refuses 'must be there once' containerd
+	config_toml <<<'version = 2
+[[plugins]]'
+	refuses 'without damage' containerd
+}
+
+@test "setup: containerd: keys that somebody put behind the block are not moved into another table" {
+	printf 'version = 2\n[metrics]\naddress = "x"\n' | config_toml
+	done_well containerd
+	echo 'Root = "/x"' >>"$root/etc/containerd/config.toml"
+	refuses 'without damage' containerd --remove
+	sed -i '$d' "$root/etc/containerd/config.toml"
+	printf '[debug]\nlevel = "debug"\n' >>"$root/etc/containerd/config.toml"
+	done_well containerd --remove
+	diff "$root/etc/containerd/config.toml" - <<<'version = 2
+[metrics]
+address = "x"
+[debug]
+level = "debug"'
+}
+
+@test "setup: containerd: a link that docker uses too stays until the last is removed" {
+	done_well docker --profile locked
+	done_well containerd --profile locked
+	done_well docker --remove
+	[ -L "$root/usr/bin/quod-locked" ]
+	done_well containerd --remove
+	[ ! -e "$root/usr/bin/quod-locked" ]
+}
