@@ -390,6 +390,8 @@ static int check_running(const struct setup *setup, struct err *err)
 	struct strings found = { NULL, 0 };
 	int r = 0;
 
+	if (setup->standard)
+		return err_set(err, ENOTSUP, "--default: a cluster chooses by RuntimeClass; not for containerd");
 	if (*setup->root || setup->is_file_given)
 		return 0;
 	setup_running_values("containerd", "--config", "-c", &found);

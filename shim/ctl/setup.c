@@ -11,7 +11,7 @@
 
 #include "shim/base/cleanup.h"
 
-static const struct setup_engine *const engines[] = { &setup_docker, &setup_containerd };
+static const struct setup_engine *const engines[] = { &setup_docker, &setup_containerd, &setup_crio, &setup_podman };
 
 void setup_note(struct setup *setup, const char *format, ...)
 {

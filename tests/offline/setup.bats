@@ -331,3 +331,55 @@ level = "debug"'
 	done_well containerd --remove
 	[ ! -e "$root/usr/bin/quod-locked" ]
 }
+
+@test "setup: containerd: has no default" {
+	refuses "a cluster chooses by RuntimeClass" containerd --default
+}
+
+@test "setup: crio: a file of its own, with what runc has; runtimes add up" {
+	mkdir -p "$root/etc/crio/crio.conf.d"
+	printf '[crio.runtime.runtimes.runc]\nruntime_path = "/usr/bin/runc"\nruntime_root = "/run/old"\nmonitor_cgroup = "pod"\n' >"$root/etc/crio/crio.conf"
+	printf '[crio.runtime.runtimes]\nrunc.runtime_root = "/run/new"\nrunc.allowed_annotations = [\n "io.kubernetes.cri-o.Devices" ]\n' >"$root/etc/crio/crio.conf.d/10-site.conf"
+	before=$(everything)
+	done_well crio --profile locked
+	done_well crio --profile agent --default=agent
+	/usr/bin/python3 -c 'import sys, tomllib
+crio = tomllib.load(open(sys.argv[1], "rb"))["crio"]["runtime"]
+assert crio["default_runtime"] == "quod-agent", crio
+assert sorted(crio["runtimes"]) == ["quod", "quod-agent", "quod-locked"], crio
+assert crio["runtimes"]["quod-locked"] == {"runtime_path": "/usr/bin/quod-locked", "runtime_type": "oci", "runtime_root": "/run/new",
+	"monitor_cgroup": "pod", "allowed_annotations": ["io.kubernetes.cri-o.Devices"]}, crio' "$root/etc/crio/crio.conf.d/50-quod.conf"
+	done_well crio --profile agent
+	[ "$output" = "crio: all is there; nothing to change" ]
+	done_well crio --remove
+	diff <(echo "$before") <(everything)
+}
+
+@test "setup: crio, podman: a file, a runtime of that name that is somebody else's is left" {
+	mkdir -p "$root/etc/crio/crio.conf.d" "$root/etc/containers"
+	echo '# mine' >"$root/etc/crio/crio.conf.d/50-quod.conf"
+	refuses "is not quodctl's own" crio
+	rm "$root/etc/crio/crio.conf.d/50-quod.conf"
+	printf '[crio.runtime.runtimes.quod]\nruntime_path = "/usr/bin/quod"\n' >"$root/etc/crio/crio.conf"
+	refuses "has a runtime quod of its own" crio
+	printf '[engine.runtimes]\nquod = ["/opt/quod", "/usr/bin/quod"]\n' >"$root/etc/containers/containers.conf"
+	refuses 'has a runtime quod that is not ["/usr/bin/quod"]' podman
+	printf '[engine.runtimes\n' >"$root/etc/containers/containers.conf"
+	refuses "containers.conf: line 1: " podman
+}
+
+@test "setup: podman: a file of its own, made and taken away" {
+	before=$(everything)
+	done_well podman --profile locked --default
+	diff - "$root/etc/containers/containers.conf.d/50-quod.conf" <<-'END'
+		# Made by quodctl setup; --remove takes it away. What is changed in here is overwritten.
+		[engine]
+		runtime = "quod"
+
+		[engine.runtimes]
+		quod = ["/usr/bin/quod"]
+		quod-locked = ["/usr/bin/quod-locked"]
+	END
+	done_well podman --remove
+	diff <(echo "$before") <(everything)
+}
