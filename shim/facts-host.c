@@ -81,7 +81,7 @@ bool host_is_rootless(void)
 	return geteuid() != 0 || in_user_namespace();
 }
 
-static int look_at_addresses(struct facts *facts, struct err *err)
+int facts_gather_addresses(struct facts *facts, struct err *err)
 {
 	struct ifaddrs *list = NULL;
 
@@ -172,5 +172,5 @@ int facts_gather_host(const struct shim *shim, const struct oci_config *config, 
 	facts->hook_path = alloc_copy(QUOD_LIBEXECDIR "/quod-hook");
 	facts->has_apparmor = is_apparmor_on();
 	facts->has_selinux = has_file("/sys/fs/selinux/enforce");
-	return look_at_addresses(facts, err);
+	return facts_gather_addresses(facts, err);
 }

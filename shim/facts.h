@@ -27,6 +27,9 @@ int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config
 int facts_gather_namespaces(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
 int facts_gather_host(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err);
 
+/* The host's own addresses: facts->host_addresses. */
+int facts_gather_addresses(struct facts *facts, struct err *err);
+
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */
 bool cgroup_is_taken(const char *path);
 

@@ -28,10 +28,12 @@ int audit_main(struct ctl *ctl);
 int doctor_main(struct ctl *ctl);
 int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
+int group_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);
 int setup_main(struct ctl *ctl);
 int verify_main(struct ctl *ctl);
+int why_main(struct ctl *ctl);
 
 /* "quodctl: TEXT" on stderr, escaped; CTL_FAILED. */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -18,9 +18,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "profile", profile_main, "profile list | show NAME [--resolved] | check FILE... | diff A B" },
+	{ "profile", profile_main, "profile list | show NAME [--resolved] | check FILE... | diff A B | import FORMAT FILE" },
+	{ "group", group_main, "group list | show @GROUP | test @GROUP" },
 	{ "explain", explain_main, "explain [--profile NAME] BUNDLE|CONTAINER" },
 	{ "doctor", doctor_main, "doctor" },
+	{ "why", why_main, "why CONTAINER|--profile NAME HOST:PORT[/PROTOCOL][@ADDRESS]" },
 	{ "events", events_main, "events [--follow] [--since TIME] [CONTAINER]" },
 	{ "ps", ps_main, "ps [--ended|--all]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
@@ -147,7 +149,7 @@ static void take_options(struct ctl *ctl, char **argv, char **groups)
 /* An option without effect would be a promise that isn't kept. */
 static bool takes_profiles(const struct command *command)
 {
-	static const char *const names[] = { "explain", "profile" };
+	static const char *const names[] = { "explain", "group", "profile", "why" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], command->name))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quodctl profile: what profiles there are, what one says, whether it is good. `diff` is in profile-diff.c. */
 #include "shim/ctl/profile.h"
+#include "shim/ctl/profile-import.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,7 @@ int profile_main(struct ctl *ctl)
 		int (*main)(struct ctl *ctl);
 	} commands[] = {
 		{ "list", list_main }, { "show", show_main }, { "check", check_main }, { "diff", profile_diff_main },
+		{ "import", profile_import_main },
 	};
 
 	for (size_t i = 0; ctl->argc > 1 && i < ARRAY_SIZE(commands); i++)
