@@ -178,6 +178,7 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.audit_rotate = hook->audit.rotate_bytes,
 		.audit_keep = hook->audit.keep_files,
 		.audit_syslog = hook->audit.anchor_syslog,
+		.observes = profile->egress.mode == EGRESS_OBSERVE,
 		.record_refusals = (profile->audit_record & AUDIT_REFUSALS) != 0,
 	};
 	if (hook->names_fd >= 0) {

@@ -50,6 +50,7 @@ struct json *ruleset_to_json(struct json_tree *tree, const struct ruleset *rules
 	json_set(tree, node, "egress_bytes", json_make_uint(tree, ruleset->egress_bytes));
 	json_set(tree, node, "rate", json_make_uint(tree, ruleset->rate));
 	json_set(tree, node, "alive_ms", json_make_uint(tree, ruleset->alive_ms));
+	json_set(tree, node, "observes", json_make_bool(tree, ruleset->observes));
 	json_set(tree, node, "has_names", json_make_bool(tree, ruleset->has_names));
 	return node;
 }
@@ -97,6 +98,7 @@ int ruleset_from_json(const struct json *node, struct ruleset *ruleset, struct e
 	    alive > UINT32_MAX)
 		return err_set(err, EPROTO, "record: the rules' bounds are missing");
 	ruleset->alive_ms = (uint32_t)alive;
+	ruleset->observes = json_bool(json_get(node, "observes"), false);
 	ruleset->has_names = json_bool(json_get(node, "has_names"), false);
 	return 0;
 }

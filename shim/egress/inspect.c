@@ -124,10 +124,10 @@ static int count_rules(int nl_fd, const char *chain, uint32_t *rules, struct err
 	return r;
 }
 
-static bool is_as_wanted(const struct seen_chain *seen, uint32_t rules, bool has_names)
+static bool is_as_wanted(const struct seen_chain *seen, uint32_t rules, const struct ruleset_inspection *inspection)
 {
 	const struct ruleset_chain *wanted = seen->wanted;
-	uint32_t least = wanted->rules + (has_names ? wanted->named : 0);
+	uint32_t least = ruleset_chain_rules(wanted, inspection->has_names, inspection->observes);
 	bool has_rules = rules >= least && rules <= least + wanted->optional;
 
 	if (wanted->hook == CHAIN_NOT_BASE)
@@ -144,8 +144,8 @@ static int missing_is_fine(int r, struct err *problem, struct err *err)
 	return r == -ENOENT ? 0 : r;
 }
 
-static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, bool has_names, struct inspected_chain *chain,
-			 struct err *err)
+static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, struct ruleset_inspection *inspection,
+			 struct inspected_chain *chain, struct err *err)
 {
 	char memory[256] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
@@ -164,7 +164,8 @@ static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, bool has
 	if (r)
 		return missing_is_fine(r, &problem, err);
 	chain->is_there = true;
-	chain->is_as_wanted = is_as_wanted(&seen, chain->rules, has_names);
+	inspection->observes = inspection->observes || wanted->observed;
+	chain->is_as_wanted = is_as_wanted(&seen, chain->rules, inspection);
 	return 0;
 }
 
@@ -253,8 +254,8 @@ int ruleset_inspect(int nl_fd, struct ruleset_inspection *inspection, struct err
 	for (size_t i = 0; !r && i < ruleset_chain_count && inspection->chain_count < INSPECT_CHAINS_MAX; i++) {
 		struct inspected_chain *chain = &inspection->chains[inspection->chain_count];
 
-		r = inspect_chain(nl_fd, &ruleset_chains[i], inspection->has_names, chain, err);
-		if (r || (!chain->is_there && !ruleset_chain_is_wanted(&ruleset_chains[i], inspection->has_names)))
+		r = inspect_chain(nl_fd, &ruleset_chains[i], inspection, chain, err);
+		if (r || (!chain->is_there && !ruleset_chain_rules(&ruleset_chains[i], inspection->has_names, inspection->observes)))
 			continue;
 		inspection->chain_count++;
 		inspection->is_whole = inspection->is_whole && chain->is_as_wanted;

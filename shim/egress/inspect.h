@@ -40,6 +40,7 @@ struct ruleset_inspection {
 	struct inspected_set sets[INSPECT_SETS_MAX];
 	size_t set_count;
 	bool has_names;		/* with what names need */
+	bool observes;		/* what it would refuse passes */
 	bool is_whole;		/* table there and not dormant, every chain as wanted, every set there */
 	bool is_alive;		/* the dead man's switch has not lapsed, for both families */
 };

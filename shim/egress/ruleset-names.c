@@ -49,7 +49,7 @@ void names_put_marks(struct nft_builder *b, const char *chain)
 	nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, &mark, sizeof(mark));
 	when_original(rule);
 	when_mark(rule, NFT_CMP_NEQ);
-	then_refuse(rule, "refuse", DENIED_OWN);
+	then_refuse(rule, "bar", DENIED_OWN);
 }
 
 /* Not judged by where they go: they don't get there. */
@@ -93,7 +93,7 @@ static void put_local(struct nft_builder *b)
 			rule = rule_in(b, "local");
 			when_port(rule, both[k], ports[i]);
 			when_original(rule);
-			then_refuse(rule, "refuse", DENIED_OWN);
+			then_refuse(rule, "bar", DENIED_OWN);
 		}
 	then(rule_in(b, "local"), NF_ACCEPT, NULL);
 }
@@ -139,7 +139,7 @@ void names_put_chains(struct nft_builder *b)
 	rule = rule_in(b, "wall");
 	when_embedded(rule);
 	when_mark(rule, NFT_CMP_NEQ);
-	then_refuse(rule, "refuse", DENIED_OWN);
+	then_refuse(rule, "bar", DENIED_OWN);
 }
 
 /* The warden's own go to a resolver on the link, which it is told of before it can be spoken to. */

@@ -16,10 +16,11 @@ struct ruleset_chain {
 	int hook;		/* enum nf_inet_hooks, or CHAIN_NOT_BASE: then priority and policy mean nothing */
 	int32_t priority;
 	uint32_t policy;	/* NF_DROP, NF_ACCEPT */
-	uint32_t rules;		/* how many it holds, the optional one not counted; 0: only there when names are allowed */
+	uint32_t rules;		/* how many it holds, the optional one not counted; 0: only there where one of the next is */
 	uint32_t optional;	/* 1: one more when the ruleset has a rate */
 	uint32_t named;		/* so many more when names are allowed */
 	bool is_nat;
+	uint32_t observed;	/* so many when the ruleset observes; only there then */
 };
 extern const struct ruleset_chain ruleset_chains[];
 extern const size_t ruleset_chain_count;
@@ -49,7 +50,7 @@ uint32_t ruleset_put_key(uint8_t family, const uint8_t address[16], uint8_t prot
 void ruleset_put_table(struct nft_builder *builder, uint32_t flags);
 void ruleset_put_sets(struct nft_builder *builder, bool has_names);
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset);
-void ruleset_put_chains(struct nft_builder *builder, bool has_names);
+void ruleset_put_chains(struct nft_builder *builder, const struct ruleset *ruleset);
 void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *ruleset);
 
 /* What one set holds, disjoint; and its elements as messages. */
@@ -59,7 +60,8 @@ void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set 
 void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes);
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
 
-bool ruleset_chain_is_wanted(const struct ruleset_chain *chain, bool has_names);
+/* How many rules a chain holds at least; 0: it isn't there. */
+uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, bool has_names, bool observes);
 
 /* A list of elements, and one of what was learnt in it; lifetime_ms 0 where none is to be said. */
 struct nft_nest ruleset_begin_elements(struct nft_builder *builder, const char *set, uint16_t message, uint16_t flags);

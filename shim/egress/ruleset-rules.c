@@ -25,6 +25,8 @@
 
 const struct ruleset_chain ruleset_chains[] = {
 	{ "reject", CHAIN_NOT_BASE, 0, 0, 2, 0 },
+	{ "bar", CHAIN_NOT_BASE, 0, 0, 4, 0 },
+	{ "observed", CHAIN_NOT_BASE, 0, 0, 0, 0, 0, false, 1 },
 	{ "refuse", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
@@ -71,39 +73,54 @@ static void put_chain(struct nft_builder *builder, const struct ruleset_chain *c
 	nft_put_text(builder, NFTA_CHAIN_TYPE, chain->is_nat ? "nat" : "filter");
 }
 
-bool ruleset_chain_is_wanted(const struct ruleset_chain *chain, bool has_names)
+uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, bool has_names, bool observes)
 {
-	return has_names || chain->rules;
+	return chain->rules + (has_names ? chain->named : 0) + (observes ? chain->observed : 0);
 }
 
-void ruleset_put_chains(struct nft_builder *builder, bool has_names)
+void ruleset_put_chains(struct nft_builder *builder, const struct ruleset *ruleset)
 {
 	for (size_t i = 0; i < ruleset_chain_count; i++)
-		if (ruleset_chain_is_wanted(&ruleset_chains[i], has_names))
+		if (ruleset_chain_rules(&ruleset_chains[i], ruleset->has_names, ruleset->observes))
 			put_chain(builder, &ruleset_chains[i]);
 }
 
-/* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. What is more than can be told one
- * by one is counted. */
-static void put_refuse(struct nft_builder *b)
+/* What is more than can be told one by one is counted. */
+static void put_told(struct nft_builder *b, const char *chain, const char *then_to)
 {
 	static const struct nft_rate told = { DENIALS_PER_SECOND, 1, DENIALS_PER_SECOND, false };
+	struct rule rule = rule_in(b, chain);
+
+	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
+	nft_rule_end(b, rule.nest);
+	rule = rule_in(b, chain);
+	nft_expr_over_rate(b, &told);
+	nft_expr_object(b, NFT_OBJECT_COUNTER, "untold");
+	then_goto(rule, then_to);
+	rule = rule_in(b, chain);
+	nft_expr_log(b, DENIALS_GROUP, DENIALS_BYTES);
+	nft_rule_end(b, rule.nest);
+	then_goto(rule_in(b, chain), then_to);
+}
+
+/* TCP: a reset, since an ICMP error reaches a connecting IPv6 socket only after a second. What the profile refuses passes where
+ * it only observes; what `bar` refuses never does. */
+static void put_refuse(struct nft_builder *b, bool observes)
+{
+	const uint32_t no_mark = 0;
 	struct rule rule = rule_in(b, "reject");
 
 	when_protocol(rule, IPPROTO_TCP);
 	then_reject(rule, NFT_REJECT_TCP_RST);
 	then_reject(rule_in(b, "reject"), NFT_REJECT_ICMPX_UNREACH);
-	rule = rule_in(b, "refuse");
-	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
-	nft_rule_end(b, rule.nest);
-	rule = rule_in(b, "refuse");
-	nft_expr_over_rate(b, &told);
-	nft_expr_object(b, NFT_OBJECT_COUNTER, "untold");
-	then_goto(rule, "reject");
-	rule = rule_in(b, "refuse");
-	nft_expr_log(b, DENIALS_GROUP, DENIALS_BYTES);
-	nft_rule_end(b, rule.nest);
-	then_goto(rule_in(b, "refuse"), "reject");
+	put_told(b, "bar", "reject");
+	put_told(b, "refuse", observes ? "observed" : "reject");
+	if (!observes)
+		return;
+	rule = rule_in(b, "observed");
+	nft_expr_immediate(b, NFT_REG(0), &no_mark, sizeof(no_mark));
+	nft_expr_set_meta(b, NFT_META_MARK, NFT_REG(0));
+	then_goto(rule, "pass");
 }
 
 /* The switch has lapsed: what is established waits for the renewal, at the price of a retransmission; the rest is refused. */
@@ -116,7 +133,7 @@ static void put_lapsed(struct nft_builder *b)
 	rule = rule_in(b, "lapsed");
 	when_state(rule, NF_CT_STATE_INVALID_BIT);
 	then_count(rule, "denied", NF_DROP);
-	then_refuse(rule_in(b, "lapsed"), "refuse", DENIED_LAPSED);
+	then_refuse(rule_in(b, "lapsed"), "bar", DENIED_LAPSED);
 }
 
 /* Everything that leaves comes through here once. Rate and quota come after the verdict: in front of it they would be
@@ -139,7 +156,7 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 	}
 	rule = rule_in(b, "pass");
 	nft_expr_object(b, NFT_OBJECT_QUOTA, "spent");
-	then_refuse(rule, "refuse", DENIED_SPENT);
+	then_refuse(rule, "bar", DENIED_SPENT);
 	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
 }
 
@@ -291,17 +308,20 @@ static void put_out(struct nft_builder *b, const char *chain, const struct side 
 	judge(b, chain, side, sets);
 }
 
-static void put_closed(struct nft_builder *b)
+static void put_closed(struct nft_builder *b, bool observes)
 {
 	static const struct nft_rate knocks = { KNOCKS_PER_SECOND, 1, KNOCKS_PER_SECOND, false };
 	struct rule rule = rule_in(b, "closed");
 
 	nft_expr_object(b, NFT_OBJECT_COUNTER, "denied");
 	nft_rule_end(b, rule.nest);
+	if (observes)
+		then_count(rule_in(b, "closed"), "in", NF_ACCEPT);
 	rule = rule_in(b, "closed");
 	nft_expr_over_rate(b, &knocks);
 	then(rule, NF_DROP, NULL);
-	then_goto(rule_in(b, "closed"), "reject");
+	if (!observes)
+		then_goto(rule_in(b, "closed"), "reject");
 }
 
 /* A redirect is related, too, and would let a neighbour choose the way; IPv6's isn't tracked, and so is not let in. */
@@ -416,13 +436,13 @@ void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 	const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4", ruleset->has_names ? "learnt4" : NULL };
 	const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6", ruleset->has_names ? "learnt6" : NULL };
 
-	put_refuse(b);
+	put_refuse(b, ruleset->observes);
 	put_lapsed(b);
 	put_pass(b, ruleset->rate);
 	put_nears(b);
 	put_out(b, "out4", &side4, sets4);
 	put_out(b, "out6", &side6, sets6);
-	put_closed(b);
+	put_closed(b, ruleset->observes);
 	put_in(b, "in4", &side4, "ingress4");
 	put_in(b, "in6", &side6, "ingress6");
 	put_output(b, ruleset->has_names);

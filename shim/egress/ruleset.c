@@ -106,7 +106,7 @@ static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct c
 	ruleset_put_table(&builder, flags);
 	ruleset_put_sets(&builder, ruleset->has_names);
 	ruleset_put_objects(&builder, ruleset);
-	ruleset_put_chains(&builder, ruleset->has_names);
+	ruleset_put_chains(&builder, ruleset);
 	for (size_t i = 0; i < ruleset_set_count; i++)
 		ruleset_put_elements(&builder, &ruleset_sets[i], &contents->sets[i]);
 	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, ruleset->alive_ms);

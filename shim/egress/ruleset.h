@@ -38,6 +38,7 @@ struct ruleset {
 	uint64_t egress_spent;		/* of it, from the ledger: the kernel's quota starts there */
 	uint64_t rate;			/* bytes a second out, UINT64_MAX = unlimited */
 	uint32_t alive_ms;		/* dead man's switch: how long after the last renewal traffic still passes */
+	bool observes;			/* what would be refused passes, and is told all the same */
 	bool has_names;			/* names are allowed: DNS is turned to the warden, what it learns is let out */
 };
 

@@ -10,6 +10,8 @@
 
 bool profile_has_names(const struct profile *profile)
 {
+	if (profile->egress.mode == EGRESS_OBSERVE)
+		return true;
 	for (size_t i = 0; i < profile_layer_count(profile); i++) {
 		struct profile_layer layer = profile_layer(profile, i);
 
@@ -95,7 +97,8 @@ static void print(const struct profile *profile, const struct rule_ranges *never
 	head.size = (uint32_t)(sizeof(head) + maker->count * sizeof(*maker->rules) + never->count * sizeof(*never->items) +
 			       maker->texts.len);
 	buf_put(block, &head, sizeof(head));
-	buf_put(block, maker->rules, maker->count * sizeof(*maker->rules));
+	if (maker->count)
+		buf_put(block, maker->rules, maker->count * sizeof(*maker->rules));
 	if (never->count)
 		buf_put(block, never->items, never->count * sizeof(*never->items));
 	buf_put(block, maker->texts.data, maker->texts.len);
@@ -128,9 +131,10 @@ int name_rules_make(const struct profile *profile, const struct rule_ranges *nev
 	}
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(&maker, &profile->egress.deny[i]);
+	buf_put(&maker.texts, "", 1);	/* never empty */
 	if (maker.count > NAME_RULES_MAX || never->count > UINT16_MAX || maker.layer_count > NAME_LAYERS_MAX)
 		r = err_set(err, E2BIG, "egress: %u entries are more than names can be held with (%u)", maker.count, NAME_RULES_MAX);
-	else if (!maker.count)
+	else if (!maker.count && profile->egress.mode != EGRESS_OBSERVE)
 		r = err_set(err, EINVAL, "egress: no entry names a host");
 	else
 		print(profile, never, &maker, block);

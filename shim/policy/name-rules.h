@@ -76,7 +76,8 @@ size_t name_rules_open(const struct name_rules *rules, const struct name_found *
 
 struct profile;
 
-bool profile_has_names(const struct profile *profile);	/* egress.allow names hosts: the warden is needed */
+/* egress.allow names hosts, or what is asked for is to be observed: DNS goes to the warden. */
+bool profile_has_names(const struct profile *profile);
 
 /* The block of a profile; `never` are the ranges of the ruleset. -E2BIG when there are too many rules. */
 int name_rules_make(const struct profile *profile, const struct rule_ranges *never, struct buf *block, struct err *err);

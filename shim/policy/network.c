@@ -276,6 +276,9 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 	ruleset->rate = profile->egress.rate;
 	ruleset->alive_ms = ALIVE_MS;
 	ruleset->has_names = profile_has_names(profile);
+	ruleset->observes = profile->egress.mode == EGRESS_OBSERVE;
+	if (ruleset->observes)
+		plan_note(plan, "egress.mode: observe: NOTHING is refused in the network, what would be is only recorded");
 	if (ruleset->has_names)
 		find_resolv_conf(input, plan);
 }

@@ -22,7 +22,7 @@ static bool has_port(const struct entry *entry, uint16_t port)
 /* Where a connection says a name, it is not looked at yet. */
 static bool needs_verified_name(const struct profile *profile, const struct entry *entry)
 {
-	if (!profile->egress.verify_name || entry->protocol == ENTRY_ICMP)
+	if (!profile->egress.verify_name || profile->egress.mode == EGRESS_OBSERVE || entry->protocol == ENTRY_ICMP)
 		return false;
 	return entry->protocol == ENTRY_TLS || entry->protocol == ENTRY_HTTP || has_port(entry, 443) || has_port(entry, 80);
 }
@@ -77,8 +77,6 @@ static void check_layer(const struct profile *profile, const struct profile_laye
 
 static void check_egress(const struct profile *profile, struct plan *plan)
 {
-	if (profile->egress.mode == EGRESS_OBSERVE)
-		refuse(plan, "egress.mode", "\"observe\"");
 	for (size_t i = 0; i < profile_layer_count(profile); i++) {
 		struct profile_layer layer = profile_layer(profile, i);
 

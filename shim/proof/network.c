@@ -144,17 +144,21 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 	/* what turns DNS round is only in the table of who made the namespace */
 	bool has_names = json_bool(json_get(json_get(proof->record->plan, "ruleset"), "has_names"), false) &&
 			 json_bool(json_get(proof->record->plan, "has_network"), false);
-	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive && (probe->table.has_names || !has_names);
+	bool observes = proof->profile->egress.mode == EGRESS_OBSERVE && json_bool(json_get(proof->record->plan, "has_network"), false);
+	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive && (probe->table.has_names || !has_names) &&
+		     (observes || !probe->table.observes);
 
 	proof_add(proof, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
-		   "nf_tables of its namespace", "drops all but %zu entries", count_entries(proof->profile));
+		   "nf_tables of its namespace", observes ? "records all but %zu entries" : "drops all but %zu entries",
+		   count_entries(proof->profile));
 	if (probe->error)
 		proof_saw(proof, "%s", strerror(probe->error));
 	else
 		proof_saw(proof, "%s%s", !probe->table.has_table ? "no table" :
 			   !probe->table.is_whole ? "the table was changed" :
 			   has_names && !probe->table.has_names ? "DNS is not turned to the warden" :
-			   !probe->table.is_alive ? "closed: its gate does not renew it" : "table quod, policy drop",
+			   !probe->table.is_alive ? "closed: its gate does not renew it" :
+			   probe->table.observes ? "NOTHING IS REFUSED: table quod observes" : "table quod, policy drop",
 			   probe->table.is_owned ? ", owned by its gate" : "");
 }
 
@@ -164,7 +168,17 @@ static void judge_connections(struct proof *proof, const struct probe *probe)
 	static const int refusals[] = { ECONNREFUSED, EPERM, EACCES, EHOSTUNREACH, ENETUNREACH };
 	bool refused = false;
 
-	if (probe->error || may_reach_denied(proof))
+	if (probe->error)
+		return;
+	if (proof->profile->egress.mode == EGRESS_OBSERVE) {
+		bool is_own = json_bool(json_get(proof->record->plan, "has_network"), false);
+
+		proof_add(proof, "egress.mode", probe->table.observes || !is_own ? PROOF_PROVEN : PROOF_FAILED,
+			  "nf_tables of its namespace", "observe: NOT ENFORCED, only recorded");
+		proof_saw(proof, "%s", probe->table.observes ? "NOTHING IS REFUSED" : "enforced all the same");
+		return;
+	}
+	if (may_reach_denied(proof))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		refused = refused || probe->denied_error == refusals[i];

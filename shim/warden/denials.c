@@ -18,7 +18,7 @@ static bool is_same_address(const struct address *a, const struct address *b)
 	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
-void known_add(struct warden *warden, const char *name, const struct dns_addresses *addresses, uint64_t now_ms)
+void known_add(struct warden *warden, const struct known *like, const struct dns_addresses *addresses)
 {
 	for (size_t i = 0; i < addresses->count; i++) {
 		struct known *place = &warden->known[0];
@@ -33,9 +33,8 @@ void known_add(struct warden *warden, const char *name, const struct dns_address
 			if (known->at_ms < place->at_ms)
 				place = known;
 		}
-		place->at_ms = now_ms;
+		*place = *like;
 		place->address = addresses->items[i];
-		strcpy(place->name, name);
 	}
 }
 
@@ -81,7 +80,7 @@ static uint32_t reason_of(const struct warden *warden, const struct denial *plac
 	const struct address address = address_of(place);
 	const struct known *known = known_find(warden, &address);
 
-	if (place->reason != DENIED_UNLISTED || !known)
+	if (place->reason != DENIED_UNLISTED || !known || !known->is_open)
 		return place->reason;
 	return now_ms - known->at_ms >= warden->settings->learn_ms ? DENIED_AGED : DENIED_OTHER_PORTS;
 }

@@ -182,6 +182,14 @@ static void begin(struct warden *warden, const struct client *client, const stru
 	ask(warden, pending, now_ms);
 }
 
+/* True when it is let through all the same: where the profile observes, it is only recorded. */
+static bool observe(struct warden *warden, const struct dns_question *question, uint32_t reason, uint64_t now_ms)
+{
+	if (warden->settings->observes)
+		report_refused(warden, question, reason, now_ms);
+	return warden->settings->observes;
+}
+
 bool relay_query(struct warden *warden, const struct client *client, const uint8_t *bytes, size_t size, uint64_t now_ms)
 {
 	struct dns_question question;
@@ -194,11 +202,11 @@ bool relay_query(struct warden *warden, const struct client *client, const uint8
 		reply_empty(warden, client, &question, rcode, NULL);
 	else if (!question.name[0] || question.class != 1)
 		refuse(warden, client, &question, REFUSED_NO_NAME, now_ms);
-	else if (!name_rules_find(warden->rules, question.name, &found))
+	else if (!name_rules_find(warden->rules, question.name, &found) && !observe(warden, &question, REFUSED_NAME, now_ms))
 		refuse(warden, client, &question, REFUSED_NAME, now_ms);
 	else if (question.type != DNS_A && question.type != DNS_AAAA)
 		reply_empty(warden, client, &question, DNS_NOERROR, NULL);	/* nothing but addresses is handed on */
-	else if (!report_may_ask(warden, question.name, now_ms))
+	else if (!report_may_ask(warden, question.name, now_ms) && !observe(warden, &question, REFUSED_RATE, now_ms))
 		refuse(warden, client, &question, REFUSED_RATE, now_ms);
 	else
 		begin(warden, client, &question, now_ms);
@@ -225,7 +233,7 @@ static void add_told(const struct warden *warden, const struct name_found *found
 	struct name_opening openings[RULESET_LEARN_MAX];
 	size_t count = name_rules_open(warden->rules, found, address, openings, RULESET_LEARN_MAX - told->opening_count);
 
-	if (!count)
+	if (!count && !warden->settings->observes)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct ruleset_opening *opening = &told->openings[told->opening_count++];
@@ -239,11 +247,13 @@ static void add_told(const struct warden *warden, const struct name_found *found
 static void tell(struct warden *warden, const struct pending *pending, const struct told *told, uint64_t now_ms)
 {
 	size_t room = pending->client.is_tcp ? DNS_MESSAGE : pending->question.udp_size;
+	struct known known = { .at_ms = now_ms, .is_open = told->opening_count };
 	uint8_t message[DNS_MESSAGE];
 
 	if (!pending->client.is_tcp && room > DNS_UDP_SIZE)
 		room = DNS_UDP_SIZE;
-	known_add(warden, pending->question.name, &told->addresses, now_ms);
+	strcpy(known.name, pending->question.name);
+	known_add(warden, &known, &told->addresses);
 	report_answered(warden, &pending->question, &told->addresses);
 	warden_reply(warden, &pending->client, message, dns_print_addresses(&pending->question, &told->addresses, room, message));
 }
@@ -253,16 +263,18 @@ static void deliver(struct warden *warden, struct pending *pending, const struct
 	struct told told = { .opening_count = 0 };
 	struct name_found found;
 
-	if (!name_rules_find(warden->rules, pending->question.name, &found))
+	if (!name_rules_find(warden->rules, pending->question.name, &found) && !warden->settings->observes)
 		return;
-	if (is_denied_alias(warden, answer)) {
+	if (is_denied_alias(warden, answer) && !observe(warden, &pending->question, REFUSED_ALIAS, now_ms)) {
 		refuse(warden, &pending->client, &pending->question, REFUSED_ALIAS, now_ms);
 		return;
 	}
 	told.addresses.ttl = answer->addresses.ttl > TTL_MOST ? TTL_MOST : answer->addresses.ttl;
 	for (size_t i = 0; i < answer->addresses.count; i++)
 		add_told(warden, &found, &answer->addresses.items[i], &told);
-	if (told.addresses.count && !warden_learn(warden, told.openings, told.opening_count))
+	if (found.allow_count && answer->addresses.count && !told.opening_count)
+		observe(warden, &pending->question, REFUSED_ADDRESS, now_ms);
+	if (told.addresses.count && (!told.opening_count || !warden_learn(warden, told.openings, told.opening_count)))
 		tell(warden, pending, &told, now_ms);
 	else if (told.addresses.count || answer->is_cut)
 		reply_empty(warden, &pending->client, &pending->question, DNS_SERVFAIL, NULL);

@@ -46,9 +46,15 @@ static void tell_line(struct guardian *guardian, const char *event, const char *
 
 void guardian_refused(struct guardian *guardian, const char *event, const char *members)
 {
-	tell_line(guardian, event, members);
-	if (guardian->settings->record_refusals)
-		guardian_audit(guardian, event, members);
+	char memory[1200];
+	struct buf observed = buf_fixed(memory, sizeof(memory));
+
+	if (!guardian->settings->observes)
+		tell_line(guardian, event, members);
+	if (!guardian->settings->record_refusals)
+		return;
+	buf_printf(&observed, "%s%s", members, guardian->settings->observes ? ",\"observed\":true" : "");
+	guardian_audit(guardian, event, observed.data);
 }
 
 int guardian_open_denied(struct guardian *guardian, int state_fd, struct err *err)

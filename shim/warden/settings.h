@@ -61,6 +61,7 @@ struct warden_settings {
 	uint32_t audit_keep, audit_syslog;
 	uint32_t has_names;		/* the warden answers for names, not only for what is refused; only with has_table */
 	uint32_t record_refusals, record_dns;	/* audit.record */
+	uint32_t observes;		/* egress.mode: names that aren't allowed are told, and recorded */
 	uint32_t learn_ms;		/* for how long new connections to what a name led to are let out */
 	uint32_t resolver_count;
 	uint32_t only_services_embedded;	/* dns.upstream is given: 127.0.0.11 is asked for names of one label alone */

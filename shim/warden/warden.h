@@ -80,6 +80,14 @@ struct bucket {
 	uint64_t level, most, per_minute, at_ms;
 };
 
+/* What a name led to. */
+struct known {
+	uint64_t at_ms;			/* when last; 0: free */
+	bool is_open;			/* some port of it was let out */
+	struct address address;
+	char name[NAME_SIZE];
+};
+
 struct warden {
 	const struct warden_settings *settings;
 	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
@@ -110,11 +118,7 @@ struct warden {
 		struct denial place;
 	} denied[DENIED_PLACES];
 	uint32_t denied_unsaid;
-	struct known {
-		uint64_t at_ms;		/* when the name led there last; 0: free */
-		struct address address;
-		char name[NAME_SIZE];
-	} known[KNOWN_PLACES];
+	struct known known[KNOWN_PLACES];
 	uint64_t flushed_ms;
 	uint8_t random[256];
 	size_t random_used;
@@ -148,7 +152,7 @@ int warden_learn(struct warden *warden, const struct ruleset_opening *openings, 
 /* denials.c */
 void denials_take(struct warden *warden, uint64_t now_ms);
 void denials_keep_time(struct warden *warden, uint64_t now_ms);
-void known_add(struct warden *warden, const char *name, const struct dns_addresses *addresses, uint64_t now_ms);
+void known_add(struct warden *warden, const struct known *like, const struct dns_addresses *addresses);	/* one for each */
 const struct known *known_find(const struct warden *warden, const struct address *address);	/* NULL: no name led there */
 
 /* dns-tcp.c */
