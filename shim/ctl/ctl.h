@@ -29,9 +29,11 @@ int doctor_main(struct ctl *ctl);
 int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int group_main(struct ctl *ctl);
+int metrics_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);
 int setup_main(struct ctl *ctl);
+int top_main(struct ctl *ctl);
 int verify_main(struct ctl *ctl);
 int why_main(struct ctl *ctl);
 

@@ -24,7 +24,9 @@ static const struct command commands[] = {
 	{ "doctor", doctor_main, "doctor" },
 	{ "why", why_main, "why CONTAINER|--profile NAME HOST:PORT[/PROTOCOL][@ADDRESS]" },
 	{ "events", events_main, "events [--follow] [--since TIME] [CONTAINER]" },
+	{ "metrics", metrics_main, "metrics" },
 	{ "ps", ps_main, "ps [--ended|--all]" },
+	{ "top", top_main, "top [--once]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
 	{ "setup", setup_main, "setup docker|containerd|crio|podman [--profile NAME]... [--default[=NAME]]\n"

@@ -52,6 +52,9 @@ void proof_mounts(struct proof *proof);		/* mounts, read-only root, tmpfs, masks
 void proof_resources(struct proof *proof);	/* cgroup */
 void proof_network(struct proof *proof);	/* the table, and two connections tried in that namespace */
 
+/* First line of a file of that process's cgroup, malloc'ed; NULL when it isn't there. `controller` is version 1's. */
+char *proof_cgroup_value(pid_t pid, const char *controller, const char *file);
+
 /* The value behind "NAME" at the start of a line of /proc/PID/FILE, malloc'ed; NULL when there is none. */
 char *proof_proc_field(pid_t pid, const char *file, const char *name);
 

@@ -45,11 +45,10 @@ static bool is_v2(void)
 	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* First line of a file of the container's cgroup; NULL when it isn't there. */
-static char *cgroup_value(struct proof *proof, const char *controller, const char *file)
+char *proof_cgroup_value(pid_t pid, const char *controller, const char *file)
 {
 	bool v2 = is_v2();
-	cleanup_free char *path = cgroup_path(proof->spaces.pid, v2 ? "" : controller), *text = NULL;
+	cleanup_free char *path = cgroup_path(pid, v2 ? "" : controller), *text = NULL;
 	cleanup_free char *name = !path ? NULL : v2 ? alloc_printf("/sys/fs/cgroup%s/%s", path, file) :
 							alloc_printf("/sys/fs/cgroup/%s%s/%s", controller, path, file);
 	cleanup_close int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
@@ -60,6 +59,11 @@ static char *cgroup_value(struct proof *proof, const char *controller, const cha
 		return NULL;
 	text[strcspn(text, "\n")] = '\0';
 	return steal_ptr(&text);
+}
+
+static char *cgroup_value(struct proof *proof, const char *controller, const char *file)
+{
+	return proof_cgroup_value(proof->spaces.pid, controller, file);
 }
 
 /* "max" and v1's huge page-rounded number are no bound. */

@@ -194,6 +194,50 @@ static void forget_what_was_taken_back(struct audit_reader *reader)
 	reader->begin = reader->end = 0;
 }
 
+void audit_reader_place(const struct audit_reader *reader, struct audit_place *place)
+{
+	struct stat st;
+
+	*place = (struct audit_place){ .seq = reader->seq };
+	memcpy(place->time, reader->time, sizeof(place->time));
+	if (reader->fd < 0 || fstat(reader->fd, &st) < 0)
+		return;
+	place->device = st.st_dev;
+	place->inode = st.st_ino;
+	place->offset = reader->offset - (reader->end - reader->begin);
+}
+
+/* A number of a file that was removed comes back: what stands at the place must be what follows. */
+static bool continues_at(int fd, const struct audit_place *place)
+{
+	char text[AUDIT_TIME_AT + 64] = "";
+	struct stat st;
+	ssize_t got;
+
+	if (fstat(fd, &st) < 0 || st.st_dev != place->device || st.st_ino != place->inode || (uint64_t)st.st_size < place->offset)
+		return false;
+	got = pread(fd, text, sizeof(text) - 1, (off_t)place->offset);
+	return got == 0 || (got > AUDIT_TIME_AT + 38 && strtoull(text + AUDIT_TIME_AT + 38, NULL, 10) == place->seq + 1);
+}
+
+int audit_reader_go_to(struct audit_reader *reader, const struct audit_place *place, struct err *err)
+{
+	reader->seq = place->seq;
+	snprintf(reader->time, sizeof(reader->time), "%s", place->time);
+	for (unsigned n = 0; place->inode && n < FILES_MAX; n++) {
+		cleanup_close int fd = open_nth(reader, n, err);
+
+		if (fd < 0 && (fd != -ENOENT || n))
+			return fd == -ENOENT ? 0 : fd;
+		if (fd < 0 || !continues_at(fd, place))
+			continue;
+		take(reader, steal_fd(&fd), n);
+		reader->offset = place->offset;
+		return 0;
+	}
+	return 0;
+}
+
 /* The next whole line of our file; 0 when none is there. */
 static int next_line(struct audit_reader *reader, const char **line, size_t *len, struct err *err)
 {

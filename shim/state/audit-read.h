@@ -21,6 +21,17 @@ int audit_reader_new(const char *file, struct audit_reader **reader, struct err 
 void audit_reader_skip_older(struct audit_reader *reader, int64_t seconds);
 void audit_reader_free(struct audit_reader *reader);
 
+/* Where a reader is, to go on from there in another process. */
+struct audit_place {
+	uint64_t device, inode, offset;	/* of the file and the line that comes next */
+	uint64_t seq;			/* of the record handed out last */
+	char time[31];
+};
+void audit_reader_place(const struct audit_reader *reader, struct audit_place *place);
+
+/* Before the first record is read. When that file is gone: from the oldest one, without what was handed out. */
+int audit_reader_go_to(struct audit_reader *reader, const struct audit_place *place, struct err *err);
+
 /* 1 and the next line, without its newline and NUL-terminated, borrowed until the next call; 0 when there is none now; or a
  * negative errno. Half a line is none. */
 int audit_reader_next(struct audit_reader *reader, const char **line, size_t *len, struct err *err);

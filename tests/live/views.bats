@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What quodctl shows of a host and its containers, with real engines: ps, events, doctor.
+# What quodctl shows of a host and its containers, with real engines: ps, events, doctor, metrics, top.
 
 bats_require_minimum_version 1.5.0
 load ../helpers
@@ -252,4 +252,103 @@ teardown() {
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output == *"No problem was found."* ]]
+}
+
+# strictly METRICS: the parser of Prometheus' own client takes it, and it keeps to the conventions
+strictly() {
+	python3 - "$1" <<-'P'
+		import re, sys
+		from prometheus_client.parser import text_string_to_metric_families
+		text = open(sys.argv[1]).read()
+		assert text.endswith("\n")
+		families = list(text_string_to_metric_families(text))
+		names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+		assert len(names) == len(set(names)) == len(families) > 5, names
+		seen = set()
+		for family in families:
+		    assert re.fullmatch(r"quod_[a-z_]+", family.name), family.name
+		    assert family.documentation and family.type in ("gauge", "counter"), family.name
+		    for sample in family.samples:
+		        assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
+		        key = (sample.name, tuple(sorted(sample.labels.items())))
+		        assert key not in seen, key
+		        seen.add(key)
+		        assert not {"container", "id"} & set(sample.labels)
+		        assert sample.value >= 0
+	P
+}
+
+# value_of FILE SERIES
+value_of() {
+	grep -v '^#' "$1" | grep -F "$2 " | sed 's/.* //'
+}
+
+@test "views: metrics are what Prometheus reads, by profile and engine, never by container" {
+	local file=$BATS_TEST_TMPDIR/metrics
+	quodctl metrics >"$file"
+	cat "$file"
+	strictly "$file"
+	[ "$(value_of "$file" 'quod_containers{profile="view",engine="docker",status="running"}')" = 1 ]
+	[ "$(value_of "$file" 'quod_budget_wall_limit_seconds{profile="view"}')" = 3600 ]
+	[ "$(value_of "$file" 'quod_budget_egress_limit_bytes{profile="view"}')" = 5242880 ]
+	[ "$(value_of "$file" 'quod_denials_total{profile="view",kind="name"}')" -ge 2 ]
+	[ "$(value_of "$file" 'quod_containers_not_under_quod{engine="docker"}')" -ge 1 ]
+	[ "$(value_of "$file" 'quod_audit_records_total{event="create"}')" -ge 2 ]
+	run ! grep -F "${under:0:12}" "$file"
+	quodctl --json metrics | jq -e 'any(.name == "quod_build_info" and .value == 1)'
+}
+
+@test "views: metrics only grow, also when the trail's old files go" {
+	local file=$BATS_TEST_TMPDIR/metrics before series='quod_refusals_total{profile="balanced",command="create"}'
+	echo '{ "version": 1, "audit": { "rotate": "64K", "keep": 1 } }' >/etc/quod/quod.json
+	cp -a /var/log/quod "$BATS_TEST_TMPDIR/log"
+	cp -a /var/lib/quod/audit.head "$BATS_TEST_TMPDIR/"
+	make_bundle "$BATS_TEST_TMPDIR/bundle" '.mounts += [{"destination": "/mnt", "type": "bind", "source": "/etc"}]'
+	for i in $(seq 300); do
+		quod create --bundle "$BATS_TEST_TMPDIR/bundle" "m$i" 2>/dev/null || :
+		[ $((i % 100)) != 0 ] || quodctl metrics >"$file"
+	done
+	cat "$file"
+	rm /etc/quod/quod.json
+	[ ! -e /var/log/quod/audit.jsonl.2 ]
+	[ "$(cat /var/log/quod/audit.jsonl* | grep -c '"event":"refuse"')" -lt 300 ]
+	[ "$(value_of "$file" "$series")" = 300 ]
+	[ "$(value_of "$file" quod_audit_records_missed_total)" = 0 ]
+	rm /var/log/quod/audit.jsonl* /var/lib/quod/metrics.json
+	cp -a "$BATS_TEST_TMPDIR/log/." /var/log/quod/
+	cp -a "$BATS_TEST_TMPDIR/audit.head" /var/lib/quod/
+}
+
+@test "views: a label's value is escaped, and there are only so many of them" {
+	local file=$BATS_TEST_TMPDIR/metrics zeros i
+	zeros=$(printf '%064d' 0)
+	for i in $(seq 200); do
+		printf '{"v":1,"time":"2026-01-01T00:00:00.%09dZ","seq":%d,"event":"refuse","container":"c","engine":"docker","profile":"p\\"\\\\\\n%d","digest":"","prev":"%s","hash":"%s"}\n' \
+			"$i" "$i" "$i" "$zeros" "$zeros"
+	done >"$BATS_TEST_TMPDIR/forged.jsonl"
+	echo "{ \"version\": 1, \"audit\": { \"file\": \"$BATS_TEST_TMPDIR/forged.jsonl\" } }" >/etc/quod/quod.json
+	quodctl metrics >"$file"
+	rm /etc/quod/quod.json
+	strictly "$file"
+	[ "$(grep -c '^quod_refusals_total' "$file")" = 65 ]
+	[ "$(grep '^quod_refusals_total' "$file" | awk '{ sum += $2 } END { print sum }')" = 200 ]
+	rm /var/lib/quod/metrics.json
+}
+
+@test "views: top is one table where there is no terminal" {
+	run quodctl top
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "ID "*"CPU %"*"DENIED" ]]
+	[[ $output == *"${under:0:12}  view"* ]]
+	quodctl --json top | tee /dev/stderr | jq -e --arg id "$under" '.[] | select(.id == $id) | .cpu_permille < 2000 and .memory_bytes > 4096 and
+		.pids >= 1 and .left.wall_ms > 0 and .denied >= 2'
+}
+
+@test "views: top on a terminal is drawn anew, and q puts the terminal back" {
+	timeout 60 script -qec 'stty -a; quodctl top; stty -a' "$BATS_TEST_TMPDIR/typescript" < <(sleep 4; printf q; sleep 1) >/dev/null
+	run cat "$BATS_TEST_TMPDIR/typescript"
+	[ "$(grep -c 'quodctl top ' <<<"$output")" -ge 2 ]
+	[[ $output == *$'\033[?1049h'*"${under:0:12}"*$'\033[?1049l'* ]]
+	[ "$(grep -o -- '[- ]icanon' <<<"$output" | sort | uniq -c | tr -s ' ')" = " 2 icanon" ]
 }

@@ -197,6 +197,39 @@ static void test_race(void)
 	end_trail();
 }
 
+static void test_place(void)
+{
+	struct audit_reader *reader;
+	struct audit_place place;
+	struct err err = ERR_INIT;
+	const char *line;
+	size_t len;
+
+	start_trail();
+	for (int i = 0; i < 3; i++)
+		put("c1", "");
+	reader = start_reader();
+	OK(audit_reader_next(reader, &line, &len, &err) == 1 && audit_reader_next(reader, &line, &len, &err) == 1, "audit-read: two of three");
+	audit_reader_place(reader, &place);
+	audit_reader_free(reader);
+	reader = start_reader();
+	OK(!audit_reader_go_to(reader, &place, &err), "audit-read: another reader goes on from there");
+	IS_STR(read_all(reader), "3", "audit-read: with the third");
+	audit_reader_free(reader);
+	settings.rotate_bytes = 1;
+	put("c1", "");
+	reader = start_reader();
+	OK(!audit_reader_go_to(reader, &place, &err), "audit-read: also after a rotation");
+	IS_STR(read_all(reader), "3 4", "audit-read: with the third and the fourth");
+	audit_reader_free(reader);
+	place.inode++;
+	reader = start_reader();
+	OK(!audit_reader_go_to(reader, &place, &err), "audit-read: and when the file is gone");
+	IS_STR(read_all(reader), "3 4", "audit-read: without what was read before");
+	audit_reader_free(reader);
+	end_trail();
+}
+
 static void test_fields(void)
 {
 	struct audit_fields fields;
@@ -225,6 +258,7 @@ int main(void)
 	test_rotations();
 	test_removed();
 	test_race();
+	test_place();
 	test_fields();
 	return tap_done();
 }
