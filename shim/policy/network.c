@@ -180,40 +180,47 @@ static void add_never(struct ruleset *ruleset, const struct facts *facts)
 	}
 }
 
-static void add_ingress(struct rule_ranges *ranges, const struct ingress_rule *rule)
+static void add_ingress_from(struct rule_ranges *ranges, const struct ingress_rule *rule, const struct network *from)
+{
+	struct rule_range range = range_of_network(from);
+
+	range.protocol = rule->udp ? IPPROTO_UDP : IPPROTO_TCP;
+	range.port_first = rule->port_first;
+	range.port_last = rule->port_last;
+	rule_ranges_add(ranges, &range);
+}
+
+/* @node: each address that this host has now, a bridge's among them. */
+static void add_ingress(struct rule_ranges *ranges, const struct ingress_rule *rule, const struct facts *facts)
 {
 	static const struct network all[] = { { .base = { .family = 4 } }, { .base = { .family = 6 } } };
 
-	for (size_t i = 0; i < 2; i++) {
-		struct rule_range range = range_of_network(rule->has_from ? &rule->from : &all[i]);
-
-		range.protocol = rule->udp ? IPPROTO_UDP : IPPROTO_TCP;
-		range.port_first = rule->port_first;
-		range.port_last = rule->port_last;
-		rule_ranges_add(ranges, &range);
-		if (rule->has_from)
-			return;
-	}
+	if (rule->has_from)
+		add_ingress_from(ranges, rule, &rule->from);
+	for (size_t i = 0; !rule->has_from && !rule->from_node && i < 2; i++)
+		add_ingress_from(ranges, rule, &all[i]);
+	for (size_t i = 0; rule->from_node && i < facts->host_address_count; i++)
+		add_ingress_from(ranges, rule, &facts->host_addresses[i]);
 }
 
-static int meet_ingress(struct ruleset *ruleset, const struct profile_layer *layer, bool is_first)
+static int meet_ingress(struct plan *plan, const struct profile_layer *layer, const struct facts *facts, bool is_first)
 {
 	struct rule_ranges ranges = { NULL, 0 };
 	int r;
 
 	for (size_t i = 0; i < layer->ingress_count; i++)
-		add_ingress(&ranges, &layer->ingress[i]);
+		add_ingress(&ranges, &layer->ingress[i], facts);
 	if (is_first) {
-		ruleset->ingress = ranges;
+		plan->ruleset.ingress = ranges;
 		return 0;
 	}
-	r = ranges_intersect(&ruleset->ingress, &ranges);
+	r = ranges_intersect(&plan->ruleset.ingress, &ranges);
 	free(ranges.items);
 	return r;
 }
 
 /* What every layer allows. More pieces than the kernel's table should hold are refused: nobody writes that by hand. */
-static void plan_layers(const struct profile *profile, struct plan *plan)
+static void plan_layers(const struct profile *profile, const struct facts *facts, struct plan *plan)
 {
 	bool is_first_egress = true, is_first_ingress = true;
 
@@ -226,7 +233,7 @@ static void plan_layers(const struct profile *profile, struct plan *plan)
 			is_first_egress = false;
 		}
 		if (layer.lists & LIST_INGRESS) {
-			if (meet_ingress(&plan->ruleset, &layer, is_first_ingress) < 0)
+			if (meet_ingress(plan, &layer, facts, is_first_ingress) < 0)
 				plan_refuse(plan, "ingress.allow", "", "what all profiles allow together has over %u pieces", RANGES_MAX);
 			is_first_ingress = false;
 		}
@@ -268,7 +275,7 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 	struct ruleset *ruleset = &plan->ruleset;
 
 	refuse_network_capabilities(input, plan);
-	plan_layers(profile, plan);
+	plan_layers(profile, input->facts, plan);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(ruleset, &profile->egress.deny[i]);
 	add_never(ruleset, input->facts);

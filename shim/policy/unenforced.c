@@ -66,9 +66,6 @@ static void check_layer(const struct profile *profile, const struct profile_laye
 	for (size_t i = 0; i < layer->egress_count; i++)
 		if (entry_is_name(&layer->egress[i]))
 			check_name(profile, &layer->egress[i], plan);
-	for (size_t i = 0; i < layer->ingress_count; i++)
-		if (layer->ingress[i].from_node)
-			refuse(plan, "ingress.allow", "@node");
 	if (layer->egress_count && (profile->audit_record & AUDIT_CONNECTIONS))
 		refuse(plan, "audit.record", "\"connections\"");
 	if (lets_dns_out(layer) && !profile_has_names(profile) && (profile->audit_record & AUDIT_DNS))

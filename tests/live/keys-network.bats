@@ -144,3 +144,41 @@ visit() { # from this host
 	serves '"ingress": { "allow": ["8080/tcp"] }'
 	[[ $(visit) == *served* ]]
 }
+
+# A neighbour on the container's link, which is not this host.
+neighbour() { # NUMBER
+	ip netns add "beside$1"
+	ip link add "br$1" type bridge
+	ip addr del "10.77.$1.1/24" dev "to$1"
+	ip link set "to$1" master "br$1"
+	ip addr add "10.77.$1.1/24" dev "br$1"
+	ip link add "by$1" master "br$1" type veth peer name eth0 netns "beside$1"
+	ip -n "beside$1" addr add "10.77.$1.3/24" dev eth0
+	ip link set "br$1" up
+	ip link set "by$1" up
+	ip -n "beside$1" link set eth0 up
+}
+
+visit_from() { # NAMESPACE
+	ip netns exec "$1" timeout 3 bash -c "exec 3<>/dev/tcp/10.77.$network.2/8080 && cat <&3" 2>&1
+}
+
+# flips: ingress.allow
+@test "keys: ingress.allow, from this host and from nobody else" {
+	does 'while :; do echo served | nc -l -p 8080; done'
+	prepare '"ingress": { "allow": ["8080@node"] }'
+	neighbour "$network"
+	quod --profile keys create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" c1 </dev/null >/dev/null 2>&1 3>&-
+	quod start c1
+	wait_for 10 grep -q ':1F90 ' "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp6" "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp"
+	[[ $(visit) == *served* ]]
+	run visit_from "beside$network"
+	[[ $output == *refused* ]] || { echo "$output"; return 1; }
+	quod delete --force c1
+	prepare '"ingress": { "allow": ["8080/tcp"] }'
+	neighbour "$network"
+	quod --profile keys create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" c1 </dev/null >/dev/null 2>&1 3>&-
+	quod start c1
+	wait_for 10 grep -q ':1F90 ' "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp6" "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp"
+	[[ $(visit_from "beside$network") == *served* ]]
+}

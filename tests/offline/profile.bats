@@ -234,7 +234,6 @@ refuses() {
 		egress.verify_name|"egress": { "allow": ["a.example:440-450"] }
 		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
 		egress.via|"egress": { "via": "10.0.0.7:3128" }
-		ingress.allow|"ingress": { "allow": ["8080@node"] }
 		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
 		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
 	EOT
