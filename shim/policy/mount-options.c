@@ -98,15 +98,18 @@ uint64_t mount_inodes(uint64_t bytes)
 	return bytes / 4096 > 1024 ? bytes / 4096 : 1024;
 }
 
+/* As the kernel reads it (memparse), but for the suffixes and spellings that nobody needs: those are over every bound, so that
+ * they are replaced. So is a share of the host's memory. */
 static uint64_t size_value(const char *text)
 {
-	char *end;
-	unsigned long long value = strtoull(text, &end, 10);
-	unsigned shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : *end == 'g' || *end == 'G' ? 30 :
-			 *end == 't' || *end == 'T' ? 40 : 0;
+	static const char suffixes[] = "kmgt";
+	char *end = NULL;
+	unsigned long long value = *text >= '1' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+	const char *suffix = value && *end ? strchr(suffixes, *end | 0x20) : NULL;
+	unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
 
-	if (*end == '%' || value == 0 || (shift && value > UINT64_MAX >> shift))
-		return UINT64_MAX;	/* a share of the host's memory, or no bound: over every bound */
+	if (value == 0 || end[suffix ? 1 : 0] || value > UINT64_MAX >> shift)
+		return UINT64_MAX;
 	return value << shift;
 }
 

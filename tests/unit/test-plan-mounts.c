@@ -179,6 +179,13 @@ static void test_options(void)
 	is_bounded("[\"size=4k\"]", &sized, MOUNT_TMPFS, "[\"size=4k\",\"nosuid\",\"nodev\",\"nr_inodes=1024\"]");
 	is_bounded("[\"size=2g\",\"nr_inodes=0\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
 	is_bounded("[\"size=50%\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	/* what the kernel takes for 2^60 bytes, and what it doesn't take */
+	is_bounded("[\"size=1E\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	is_bounded("[\"size=1p\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	is_bounded("[\"size=0x7fffffffffff\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	is_bounded("[\"size=-1\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	is_bounded("[\"size=6MMM1k\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
+	is_bounded("[\"nr_inodes=1E\"]", &sized, MOUNT_TMPFS, "[\"nosuid\",\"nodev\",\"size=1048576\",\"nr_inodes=1024\"]");
 }
 
 static void test_subtract(void)
