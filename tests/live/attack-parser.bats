@@ -98,7 +98,7 @@ raw() {
 @test "P09: an option within an option is refused" {
 	local option
 	for option in 'ro,rbind' 'rbind,ro' 'size=1m,size=99g' 'mode=0777,dev' 'size=1m ' 'lowerdir=/a:/b' 'context="x"' 'mode=x' 'uid=0=1' 'size=' 'nr_inodes=-1' \
-		'size=1m\,dev' 'mpol=bind:0' 'huge=always' 'inode64' 'noswap' 'quota'; do
+		'size=1m\,dev' 'size=1P' 'size=1E' 'mpol=bind:0' 'huge=always' 'inode64' 'noswap' 'quota'; do
 		attack ".mounts += [{destination: \"/t\", type: \"tmpfs\", source: \"t\", options: [$(jq -n --arg o "$option" '$o')]}]"
 		refused "option '.*' is not allowed at /t"
 	done
