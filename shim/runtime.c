@@ -73,25 +73,47 @@ static bool is_rootless(void)
 	return geteuid() != 0 || !userns_is_initial();
 }
 
+/* quodctl asks, too, and means quod. */
+static bool is_quod(const struct stat *st)
+{
+	static const char *const places[] = { "/proc/self/exe", QUOD_BINDIR "/quod" };
+	struct stat quod;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (stat(places[i], &quod) == 0 && st->st_dev == quod.st_dev && st->st_ino == quod.st_ino)
+			return true;
+	return false;
+}
+
 /* 1: *path is set; 0: not there, or quod itself; negative: there, but not to be trusted. */
-static int try_candidate(const char *candidate, char **path, struct err *err)
+static int try_file(const char *candidate, char **path, struct err *err)
 {
 	cleanup_free char *resolved = realpath(candidate, NULL);
 	bool rootless = is_rootless();
-	struct stat st, self;
+	struct stat st;
 
 	if (!resolved)
 		return 0;
-	if (stat("/proc/self/exe", &self) < 0)
-		return err_set_errno(err, errno, "/proc/self/exe");
-	if (stat(resolved, &st) < 0 || !S_ISREG(st.st_mode) || access(resolved, X_OK) < 0)
-		return 0;
-	if (st.st_dev == self.st_dev && st.st_ino == self.st_ino)
+	if (stat(resolved, &st) < 0 || !S_ISREG(st.st_mode) || access(resolved, X_OK) < 0 || is_quod(&st))
 		return 0;
 	if (file_check_owner_chain(resolved, rootless ? geteuid() : 0, rootless, err) < 0)
 		return err_wrap(err, "runtime %s is not trusted", candidate);
 	*path = steal_ptr(&resolved);
 	return 1;
+}
+
+/* Where quod stands in a runtime's place, that lies beside it; a record may name either, before and after. */
+static int try_candidate(const char *candidate, char **path, struct err *err)
+{
+	size_t len = strlen(candidate), aside_len = strlen(RUNTIME_ASIDE);
+	bool is_aside = len > aside_len && !strcmp(candidate + len - aside_len, RUNTIME_ASIDE);
+	cleanup_free char *other = is_aside ? alloc_printf("%.*s", (int)(len - aside_len), candidate) :
+					      alloc_printf("%s" RUNTIME_ASIDE, candidate);
+	int r = try_file(candidate, path, err);
+
+	if (r || (!is_aside && access(candidate, F_OK) < 0))
+		return r;
+	return try_file(other, path, err);
 }
 
 static int try_name(const char *name, char **path, struct err *err)

@@ -35,8 +35,11 @@ int start_main(struct shim *shim);	/* start, resume */
 int delete_main(struct shim *shim);
 int answer_main(struct shim *shim);	/* state, list, features */
 
+/* Behind the name of a runtime in whose place quod stands (quodctl setup host): how it is called now. */
+#define RUNTIME_ASIDE ".quod-diverted"
+
 /* Finds the runtime: `wanted` names (looked for in a fixed PATH) or absolute paths, first found; a root-owned chain; never
- * quod itself (compared by inode). *path is malloc'ed. */
+ * quod itself (compared by inode), but what was put aside for it. *path is malloc'ed. */
 int runtime_find(const struct strings *wanted, char **path, struct err *err);
 
 /* The dialect is told from the name, else from `--version`. -ENOTSUP when it is neither runc nor crun. */

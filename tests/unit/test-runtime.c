@@ -46,6 +46,17 @@ static void test_find(char *self)
 	OK(strstr(err.text, "quod itself") != NULL, "runtime: and the reason is said");
 	OK(find((char *)"../bin/true", NULL, &path, &err) == -EINVAL, "runtime: a relative path is refused");
 	OK(find((char *)"", NULL, &path, &err) == -EINVAL, "runtime: an empty name is refused");
+	cleanup_free char *aside = alloc_printf("%s" RUNTIME_ASIDE, link);
+	OK(symlink("/bin/true", aside) == 0 && find(link, NULL, &path, &err) == 0 && path && !strcmp(strrchr(path, '/'), "/true"),
+	   "runtime: what was put aside for quod is found by its old name");
+	free(steal_ptr(&path));
+	OK(unlink(aside) == 0 && symlink(own, aside) == 0 && find(link, NULL, &path, &err) == -ENOENT,
+	   "runtime: but is never quod either");
+	unlink(aside);
+	cleanup_free char *gone = alloc_printf("%s" RUNTIME_ASIDE, fake);
+	OK(find(gone, NULL, &path, &err) == 0 && path && !strcmp(strrchr(path, '/'), "/true"),
+	   "runtime: and by its new one, once it is back in its place");
+	free(steal_ptr(&path));
 	unlink(fake);
 	unlink(link);
 
