@@ -16,10 +16,11 @@
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
 #include "shim/base/syscalls.h"
+#include "shim/base/userns.h"
 
 const char *engine_name(enum engine engine)
 {
-	static const char *const names[] = { "unknown", "docker", "containerd", "cri", "podman", "crio" };
+	static const char *const names[] = { "unknown", "docker", "containerd", "cri", "podman", "crio", "buildkit" };
 
 	return names[engine];
 }
@@ -29,6 +30,22 @@ static bool ends_with(const char *text, const char *end)
 	size_t len = strlen(text), end_len = strlen(end);
 
 	return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+/* STATE/buildkit/executor/ID in dockerd, STATE/buildkit/runc-overlayfs/executor/ID of a buildkitd. The path must be root's all
+ * the way up: an unmanaged build is a word of it. */
+static bool is_build(const char *bundle)
+{
+	const char *at = strstr(bundle, "/buildkit/");
+	struct err ignored = ERR_INIT;
+
+	if (!at || !userns_is_initial())
+		return false;
+	at += strlen("/buildkit/");
+	if (!strncmp(at, "runc-", 5) && strchr(at, '/'))
+		at = strchr(at, '/') + 1;
+	return !strncmp(at, "executor/", 9) && at[9] && !strchr(at + 9, '/') &&
+	       file_check_owner_chain(bundle, 0, false, &ignored) == 0;
 }
 
 /* By the runtime's root, which the engine's own process gives, then by where the bundle lies; annotations only tell Podman
@@ -45,7 +62,7 @@ static enum engine find_engine(const struct shim *shim, const struct oci_bundle 
 		return oci_annotation(config, "io.kubernetes.cri-o.ContainerType") ? ENGINE_CRIO : ENGINE_PODMAN;
 	if (strstr(bundle->path, "/io.containerd.runtime.v2.task/"))
 		return ENGINE_CONTAINERD;
-	return ENGINE_UNKNOWN;
+	return is_build(bundle->path) ? ENGINE_BUILDKIT : ENGINE_UNKNOWN;
 }
 
 /* ROOT/overlay2/ID/merged, ROOT/vfs/dir/ID, ROOT/rootfs/overlayfs/ID, ROOT/overlay/ID/merged: what stands in front. */

@@ -18,7 +18,7 @@
 static const char *const on_error_words[] = { "refuse", "continue", NULL };
 static const char *const anchor_words[] = { "none", "syslog", NULL };
 static const char *const prove_words[] = { "off", "start", NULL };
-static const char *const engine_words[] = { "docker", "containerd", "cri", "podman", "crio", NULL };
+static const char *const engine_words[] = { "docker", "containerd", "cri", "podman", "crio", "buildkit", NULL };
 
 /* To run unmanaged is a rule's to say, never a default's or a wish's. */
 static const char *want_chosen_profile(const char *text)

@@ -57,7 +57,7 @@ struct fact_device {
 	int64_t major, minor;
 };
 
-enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO };
+enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO, ENGINE_BUILDKIT };
 
 struct facts {
 	enum engine engine;

@@ -124,7 +124,7 @@ static void case_release(struct plan_case *test)
 
 static enum engine engine_of(const char *name, const char *path)
 {
-	static const char *const names[] = { "unknown", "docker", "containerd", "cri", "podman", "crio" };
+	static const char *const names[] = { "unknown", "docker", "containerd", "cri", "podman", "crio", "buildkit" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (name && !strcmp(names[i], name))
