@@ -29,7 +29,7 @@ static const struct command commands[] = {
 	{ "top", top_main, "top [--once]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
-	{ "setup", setup_main, "setup docker|containerd|crio|podman [--profile NAME]... [--default[=NAME]]\n"
+	{ "setup", setup_main, "setup docker|containerd|crio|podman|host [--profile NAME]... [--default[=NAME]]\n"
 	  "                     [--dry-run] [--remove] [--check] [--config FILE] [--root DIR]" },
 };
 

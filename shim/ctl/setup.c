@@ -11,7 +11,8 @@
 
 #include "shim/base/cleanup.h"
 
-static const struct setup_engine *const engines[] = { &setup_docker, &setup_containerd, &setup_crio, &setup_podman };
+static const struct setup_engine *const engines[] = { &setup_docker, &setup_containerd, &setup_crio, &setup_podman,
+						       &setup_host };
 
 void setup_note(struct setup *setup, const char *format, ...)
 {
@@ -115,11 +116,16 @@ static bool is_anything_changed(const struct setup *setup)
 /* Links before what names them, and away after it; the record before both, so that --remove always knows enough. */
 static int apply(struct setup *setup, struct err *err)
 {
+	int r;
+
+	if (setup->remove && setup->moves.count && setup->engine->move(setup, err) < 0)
+		return -err->code;
 	if (setup->remove)
 		return setup_apply_files(setup, err) || setup_apply_links(setup, &setup->old_links, false, err) ||
 		       setup_record_write(setup, err) ? -err->code : 0;
-	return setup_record_write(setup, err) || setup_apply_links(setup, &setup->new_links, true, err) ||
-	       setup_apply_files(setup, err) || setup_record_write(setup, err) ? -err->code : 0;
+	r = setup_record_write(setup, err) || setup_apply_links(setup, &setup->new_links, true, err) ||
+	    setup_apply_files(setup, err) || setup_record_write(setup, err) ? -err->code : 0;
+	return !r && setup->moves.count ? setup->engine->move(setup, err) : r;
 }
 
 static struct json *strings_to_json(struct json_tree *tree, const struct strings *strings)
@@ -157,6 +163,7 @@ static void print_json(const struct setup *setup, const char *proof, bool proven
 	json_set(tree, root, "files", files);
 	json_set(tree, root, "links_made", strings_to_json(tree, &setup->new_links));
 	json_set(tree, root, "links_removed", strings_to_json(tree, &setup->old_links));
+	json_set(tree, root, setup->remove ? "put_back" : "replaced", strings_to_json(tree, &setup->moves));
 	json_set(tree, root, "notes", strings_to_json(tree, &setup->notes));
 	json_set(tree, root, "next", strings_to_json(tree, &setup->next));
 	if (proof) {
@@ -205,6 +212,8 @@ static void print_people(const struct setup *setup)
 	}
 	put_lines(setup->dry_run ? "would link " : "linked ", &setup->new_links, " -> quod");
 	print_files(setup);
+	put_lines(setup->remove ? setup->dry_run ? "would put back " : "put back " :
+		  setup->dry_run ? "would put quod in the place of " : "quod is in the place of ", &setup->moves, "");
 	put_lines(setup->dry_run ? "would remove link " : "removed link ", &setup->old_links, "");
 	put_lines("", &setup->notes, "");
 	if (changed && setup->dry_run)

@@ -44,6 +44,8 @@ struct setup_engine {
 	/* Has the running engine start a container that quod must refuse: 0 when quod's refusal came back, *says is the proof or
 	 * what came instead (malloc'ed). NULL: there is no way to ask it. */
 	int (*check)(struct setup *setup, char **says, struct err *err);
+	/* Does setup->moves, when all else is done (--remove: before all else). NULL: there are none. */
+	int (*move)(struct setup *setup, struct err *err);
 };
 
 struct setup {
@@ -60,12 +62,12 @@ struct setup {
 	struct setup_file *files;
 	size_t file_count;
 	struct strings new_links, old_links;
-	struct strings moves;	/* host: "from\nto", in order */
+	struct strings moves;	/* host: runtimes in whose place quod is put, or was */
 	struct strings notes;	/* sentences */
 	struct strings next;	/* commands */
 };
 
-extern const struct setup_engine setup_docker, setup_containerd, setup_crio, setup_podman;
+extern const struct setup_engine setup_docker, setup_containerd, setup_crio, setup_podman, setup_host;
 
 /* setup-files.c: every path is resolved below --root. */
 int setup_open_dir(struct setup *setup, const char *path, bool make, struct err *err);	/* the directory that holds `path` */

@@ -383,3 +383,89 @@ assert crio["runtimes"]["quod-locked"] == {"runtime_path": "/usr/bin/quod-locked
 	done_well podman --remove
 	diff <(echo "$before") <(everything)
 }
+
+runtimes() {
+	mkdir -p "$root/usr/sbin" "$root/usr/local/bin"
+	ln -s usr/sbin "$root/sbin"
+	echo debian >"$root/usr/sbin/runc"
+	echo crun >"$root/usr/bin/crun"
+	echo local >"$root/usr/local/bin/runc"
+	chmod 755 "$root/usr/sbin/runc" "$root/usr/bin/crun" "$root/usr/local/bin/runc"
+	ln -s ../sbin/runc "$root/usr/bin/runc"
+}
+
+@test "setup: host: quod is put in each runtime's place once, and taken away again" {
+	runtimes
+	before=$(everything)
+	set_up host --dry-run
+	[ "$status" = 1 ]
+	diff <(echo "$before") <(everything)
+	done_well host
+	[ "$(grep -c '^quod is in the place of' <<<"$output")" = 3 ]
+	[[ $output == *"There is no dpkg here: run this again"* ]]
+	for path in usr/sbin/runc usr/bin/crun usr/local/bin/runc; do
+		[ "$(readlink "$root/$path")" = /usr/bin/quod ]
+		[ -x "$root/$path.quod-diverted" ]
+	done
+	[ "$(readlink "$root/usr/bin/runc")" = ../sbin/runc ]
+	jq -e '.rules | length == 2 and all(.[]; .profile == "unmanaged")' "$root/etc/quod/quod.json"
+	done_well host
+	[ "$output" = "host: all is there; nothing to change" ]
+	# an update that knows nothing of this
+	rm "$root/usr/sbin/runc"
+	echo newer >"$root/usr/sbin/runc"
+	chmod 755 "$root/usr/sbin/runc"
+	done_well host
+	[ "$(cat "$root/usr/sbin/runc.quod-diverted")" = newer ]
+	[ "$(readlink "$root/usr/sbin/runc")" = /usr/bin/quod ]
+	done_well host --remove
+	[ "$(cat "$root/usr/sbin/runc")" = newer ]
+	echo debian >"$root/usr/sbin/runc"
+	diff <(echo "$before") <(everything)
+}
+
+@test "setup: host: rules go behind those that are there, and only ours are taken out" {
+	runtimes
+	mkdir -p "$root/etc/quod"
+	cat >"$root/etc/quod/quod.json" <<-'END'
+		{
+		  // ours
+		  "version": 1,
+		  "rules": [
+		    { "match": { "namespace": "kube-system" }, "profile": "unmanaged" }, /* the cluster's */
+		    { "match": { "user": 1000 }, "profile": "locked" } // a person
+		  ],
+		  "default_profile": "locked"
+		}
+	END
+	before=$(without_backup)
+	done_well host
+	grep -v '^ *//' "$root/etc/quod/quod.json" | sed 's#//.*##; s#/\*.*\*/##' |
+		jq -e '.rules | length == 3 and .[0].match.namespace == "kube-system" and .[1].match.user == 1000 and .[2].match.engine == "buildkit"'
+	done_well host --remove
+	diff <(echo "$before") <(without_backup)
+}
+
+@test "setup: host: nothing to stand in the place of, nothing to choose by name" {
+	refuses "neither runc nor crun is there" host
+	runtimes
+	refuses "which profile is a matter of rules" host --profile locked
+	mkdir -p "$root/etc/quod"
+	echo '{ "version": 1, "rules": {} }' >"$root/etc/quod/quod.json"
+	refuses "is no host configuration" host
+}
+
+@test "setup: host: what replaced quod since stays, and so does what was put aside" {
+	runtimes
+	done_well host
+	rm "$root/usr/bin/crun"
+	echo other >"$root/usr/bin/crun"
+	rm "$root/usr/local/bin/runc.quod-diverted"
+	done_well host --remove
+	[[ $output == *"/usr/bin/crun is not quod any more"* ]]
+	[[ $output == *"runc.quod-diverted is gone from beside /usr/local/bin/runc"* ]]
+	[ "$(cat "$root/usr/bin/crun")" = other ]
+	[ "$(cat "$root/usr/bin/crun.quod-diverted")" = crun ]
+	[ ! -e "$root/usr/local/bin/runc" ]
+	[ "$(cat "$root/usr/sbin/runc")" = debian ]
+}
