@@ -194,4 +194,5 @@ static void check_docker(struct doctor *doctor)
 void doctor_engines(struct doctor *doctor)
 {
 	check_docker(doctor);
+	doctor_toml_engines(doctor);
 }

@@ -17,6 +17,8 @@ void engine_reach_release(struct engine_reach *reach);
 /* Rows "registered" and "default". */
 void doctor_say_engine(struct doctor *doctor, const char *engine, const struct engine_reach *reach);
 
+void doctor_toml_engines(struct doctor *doctor);	/* containerd, CRI-O, Podman */
+
 /* In the usual directories. */
 bool doctor_has_program(const char *name);
 

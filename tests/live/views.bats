@@ -223,6 +223,39 @@ teardown() {
 	cp "$BATS_TEST_TMPDIR/daemon.json" /etc/docker/daemon.json
 }
 
+@test "views: doctor says how containerd, CRI-O and Podman reach quod" {
+	local file=/etc/containerd/config.toml
+	mkdir -p /etc/containerd /etc/crio/crio.conf.d /etc/containers/containers.conf.d
+	printf 'version = 2\ndisabled_plugins = ["cri"]\n' >"$file"
+	doctor
+	says containerd registered note
+	printf '%s\n' 'version = 2' '[plugins."io.containerd.grpc.v1.cri".containerd]' 'default_runtime_name = "quod"' \
+		'[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod]' 'runtime_type = "io.containerd.runc.v2"' \
+		'[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod.options]' 'BinaryName = "/usr/bin/quod"' >"$file"
+	printf '%s\n' '[crio.runtime]' 'default_runtime = "runc"' '[crio.runtime.runtimes.quod-view]' 'runtime_path = "/usr/bin/quod-view"' \
+		>/etc/crio/crio.conf.d/50-quod.conf
+	printf '%s\n' '[engine]' 'runtime = "quod"' '[engine.runtimes]' 'quod = ["/usr/bin/quod"]' >/etc/containers/containers.conf.d/50-quod.conf
+	printf '#!/bin/sh\n' >/usr/local/bin/podman
+	chmod 755 /usr/local/bin/podman
+	doctor
+	says containerd registered ok
+	says containerd default ok
+	says containerd quod problem
+	says crio registered ok
+	says crio default note
+	says podman registered ok
+	says podman default ok
+	sed -i '/runtimes.quod\]/a pod_annotations = ["quod.dev/*"]' "$file"
+	echo '[crio.runtime]' >/etc/crio/crio.conf.d/50-quod.conf
+	doctor
+	jq -e 'all(.area != "containerd" or .verdict == "ok")' <<<"$output"
+	says crio registered problem
+	echo 'version = ' >"$file"
+	doctor
+	says containerd "$file" problem
+	rm -r /etc/crio "$file" /etc/containers/containers.conf.d/50-quod.conf /usr/local/bin/podman
+}
+
 @test "views: doctor names a trail that was cut" {
 	cp -a /var/log/quod "$BATS_TEST_TMPDIR/log"
 	sed -i '$d' /var/log/quod/audit.jsonl
@@ -244,6 +277,8 @@ teardown() {
 	for name in fs.suid_dumpable vm.unprivileged_userfaultfd dev.tty.legacy_tiocsti net.ipv4.conf.all.route_localnet; do
 		[ ! -e "/proc/sys/${name//.//}" ] || sysctl "$name" 0
 	done
+	mkdir -p /etc/containers/containers.conf.d
+	printf '%s\n' '[engine.runtimes]' 'quod = ["/usr/bin/quod"]' >/etc/containers/containers.conf.d/50-quod.conf
 	printf '#!/bin/sh\necho runc version 99.0.0\n' >/usr/local/bin/new-runc
 	chmod 755 /usr/local/bin/new-runc
 	echo '{ "version": 1, "runtime": ["new-runc"], "audit": { "anchor": "none" } }' >/etc/quod/quod.json
