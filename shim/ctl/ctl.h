@@ -29,6 +29,7 @@ int doctor_main(struct ctl *ctl);
 int events_main(struct ctl *ctl);
 int explain_main(struct ctl *ctl);
 int group_main(struct ctl *ctl);
+int learn_main(struct ctl *ctl);
 int metrics_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);

@@ -168,7 +168,7 @@ int live_count_denied(struct live_list *list, struct trail *trail, struct err *e
 	int r;
 
 	while ((r = trail_next(trail, &line, &len, &fields, err)) == 1) {
-		if (!audit_event_is(&fields, "dns.refuse") && !audit_event_is(&fields, "connect.refuse"))
+		if (fields.is_observed || (!audit_event_is(&fields, "dns.refuse") && !audit_event_is(&fields, "connect.refuse")))
 			continue;
 		for (size_t i = 0; i < list->count; i++)
 			if (is_of(&list->items[i], &fields))

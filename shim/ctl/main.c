@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "doctor", doctor_main, "doctor" },
 	{ "why", why_main, "why CONTAINER|--profile NAME HOST:PORT[/PROTOCOL][@ADDRESS]" },
 	{ "events", events_main, "events [--follow] [--since TIME] [CONTAINER]" },
+	{ "learn", learn_main, "learn [--group] [--base NAME] [--since TIME] CONTAINER|AUDIT-FILE" },
 	{ "metrics", metrics_main, "metrics" },
 	{ "ps", ps_main, "ps [--ended|--all]" },
 	{ "top", top_main, "top [--once]" },
@@ -151,7 +152,7 @@ static void take_options(struct ctl *ctl, char **argv, char **groups)
 /* An option without effect would be a promise that isn't kept. */
 static bool takes_profiles(const struct command *command)
 {
-	static const char *const names[] = { "explain", "group", "profile", "why" };
+	static const char *const names[] = { "doctor", "explain", "group", "learn", "profile", "why" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], command->name))

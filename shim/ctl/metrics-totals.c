@@ -61,6 +61,9 @@ static void count(struct metrics *metrics, const char *line, const struct audit_
 	if (audit_event_is(fields, "refuse"))
 		metrics_add(metrics, 1, "quod_refusals_total", "profile", profile, "command", member_of(line, "command", commands, "create"),
 			    NULL);
+	else if (fields->is_observed)
+		metrics_add(metrics, times, "quod_observed_total", "profile", profile, "kind",
+			    audit_event_is(fields, "dns.refuse") ? "name" : "connection", NULL);
 	else if (audit_event_is(fields, "dns.refuse"))
 		metrics_add(metrics, times, "quod_denials_total", "profile", profile, "kind", "name", NULL);
 	else if (audit_event_is(fields, "connect.refuse"))

@@ -32,6 +32,7 @@ static const struct metric_name {
 	{ "quod_audit_last_record_timestamp_seconds", "gauge", "When the last record was written." },
 	{ "quod_refusals_total", "counter", "Commands that were refused: create, exec, update." },
 	{ "quod_denials_total", "counter", "Names and connections that containers were denied." },
+	{ "quod_observed_total", "counter", "Names and connections that passed where a profile only observes, and would have been denied." },
 	{ "quod_budgets_spent_total", "counter", "How often a budget was spent." },
 	{ "quod_limit_hits_total", "counter", "How often a container met its limit." },
 	{ "quod_helper_losses_total", "counter", "How often a helper beside a container ended or answered no longer." },

@@ -348,6 +348,7 @@ bool audit_fields_parse(const char *line, size_t len, struct audit_fields *field
 	if (!at || !fields->seq || line[len - 1] != '}')
 		return false;
 	/* inside a string its quotes would be escaped */
+	fields->is_observed = strstr(at, ",\"observed\":true") != NULL;
 	sum = strstr(at, repeated);
 	if (sum && sum[sizeof(repeated) - 1] >= '1' && sum[sizeof(repeated) - 1] <= '9')
 		fields->repeated = strtoull(sum + sizeof(repeated) - 1, NULL, 10);

@@ -49,6 +49,7 @@ struct audit_fields {
 	size_t event_len, container_len, engine_len, profile_len;
 	uint64_t seq;
 	uint64_t repeated;	/* of a record that sums up; 1 without */
+	bool is_observed;	/* a refusal of a profile that only observes: it passed */
 };
 
 /* False when it isn't a line that quod writes. Neither hash nor the rest is looked at. */

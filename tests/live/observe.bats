@@ -130,6 +130,33 @@ would() { # EVENT JQ-CONDITION: recorded as what would have been refused
 	end_container three nothing
 }
 
+@test "observe: the profile that quodctl learns lets just that pass" {
+	write_profile plain <<-'J'
+		{ "version": 1, "extends": "balanced", "egress": { "verify_name": false, "dns": { "upstream": ["11.22.33.53"] }, "deny": ["11.22.33.66:*"] } }
+	J
+	ask other.test
+	connects 11.22.33.54 443
+	connects 11.22.33.66 80
+	would connect.refuse '.address == "11.22.33.54" and .port == 443 and .name == "other.test"'
+	would connect.refuse '.address == "11.22.33.66"'
+	quodctl learn --base plain one >"$BATS_TEST_TMPDIR/learnt.json"
+	cat "$BATS_TEST_TMPDIR/learnt.json"
+	quodctl profile check "$BATS_TEST_TMPDIR/learnt.json"
+	grep -q '^ *"other.test:443"' "$BATS_TEST_TMPDIR/learnt.json"
+	grep -q '// .*left out: 11.22.33.66:80' "$BATS_TEST_TMPDIR/learnt.json"
+	write_profile learnt <"$BATS_TEST_TMPDIR/learnt.json"
+	make_network four 4
+	start_container four learnt four
+	ask other.test
+	[ "$data" = 11.22.33.54 ]
+	connects 11.22.33.54 443
+	not connects 11.22.33.54 80
+	not connects 11.22.33.66 80
+	ask never-seen.test
+	[ "$code" = NXDOMAIN ]
+	end_container four learnt
+}
+
 @test "observe: a budget holds" {
 	inside bash -c "dd if=/dev/zero bs=1000 count=500 >/dev/udp/11.22.33.99/9" 2>/dev/null || :
 	not connects 11.22.33.80 80
