@@ -222,6 +222,10 @@ void rootfs_plan(const struct plan_input *input, struct plan *plan)
 {
 	const struct oci_config *config = input->config;
 
+	if (!config->root_path) {
+		plan_refuse(plan, "config", "/root/path", "is missing");
+		return;
+	}
 	refuse_host_rootfs(input, plan);
 	if (input->profile->rootfs.readonly && !config->root_readonly)
 		oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.readonly", json_make_bool(plan->edits.tree, true),
