@@ -117,6 +117,11 @@ static void print_edits(const struct decision *decision)
 /* A profile that was tightened by another has a list of each: an address must be in all of them. */
 static void print_egress(const struct profile *profile)
 {
+	static const char *const bound[] = {
+		[BOUND_BY_ADDRESS] = " (the name is bound to its addresses alone: what a connection says is not looked at)",
+		[BOUND_IN_CONNECTION] = " (each connection must say the name)",
+		[BOUND_ON_SOME_PORTS] = " (on 443 and 80 each connection must say the name; on others it is bound to its addresses alone)",
+	};
 	size_t lists = 0;
 
 	if (profile->egress.mode == EGRESS_OBSERVE)
@@ -131,8 +136,7 @@ static void print_egress(const struct profile *profile)
 		for (size_t k = 0; k < layer.egress_count; k++) {
 			ctl_put("egress allowed: ");
 			ctl_put(layer.egress[k].text);
-			puts(entry_is_name(&layer.egress[k]) ? " (the name is bound to its addresses alone: what a connection says is not "
-							       "looked at)" : "");
+			puts(entry_is_name(&layer.egress[k]) ? bound[entry_bound_by(&layer.egress[k], profile->egress.verify_name)] : "");
 		}
 		if (!layer.egress_count)
 			puts("egress: nothing is allowed");
@@ -215,6 +219,23 @@ static void select_to_json(struct json_tree *tree, struct json *node, const stru
 	json_set(tree, node, "tightened_by", list);
 }
 
+/* Of the names. */
+static struct json *bound_to_json(struct json_tree *tree, const struct profile *profile)
+{
+	static const char *const words[] = { [BOUND_BY_ADDRESS] = "address", [BOUND_IN_CONNECTION] = "connection", [BOUND_ON_SOME_PORTS] = "both" };
+	struct json *node = json_make_object(tree);
+
+	for (size_t i = 0; i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		for (size_t k = 0; k < layer.egress_count; k++)
+			if (entry_is_name(&layer.egress[k]))
+				json_set(tree, node, layer.egress[k].text,
+					 json_make_string(tree, words[entry_bound_by(&layer.egress[k], profile->egress.verify_name)]));
+	}
+	return node;
+}
+
 static int print_as_json(const struct decision *decision, struct err *err)
 {
 	cleanup_json_tree struct json_tree *tree = json_tree_new(), *edits = NULL;
@@ -244,6 +265,7 @@ static int print_as_json(const struct decision *decision, struct err *err)
 	count_ranges("deny", &decision->plan.ruleset.deny, tree, rules);
 	count_ranges("ingress", &decision->plan.ruleset.ingress, tree, rules);
 	json_set(tree, node, "ranges", rules);
+	json_set(tree, node, "names_bound_by", bound_to_json(tree, decision->selection.profile));
 	json_set(tree, node, "resolved", profile_to_json(decision->selection.profile, tree));
 	ctl_print_json(node);
 	return 0;

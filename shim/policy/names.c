@@ -324,6 +324,25 @@ unsigned entry_protocols(const struct entry *entry, bool denies)
 	}
 }
 
+static bool is_within(const struct entry *entry, uint16_t port)
+{
+	return entry->port_first <= port && port <= entry->port_last;
+}
+
+enum entry_bound entry_bound_by(const struct entry *entry, bool verify_name)
+{
+	unsigned looked_at;
+
+	if (!verify_name || !entry_is_name(entry) || !(entry_protocols(entry, false) & ON_TCP))
+		return BOUND_BY_ADDRESS;
+	if (!entry->has_port || entry->protocol == ENTRY_TLS || entry->protocol == ENTRY_HTTP)
+		return BOUND_IN_CONNECTION;
+	looked_at = (unsigned)is_within(entry, 443) + is_within(entry, 80);
+	if (!looked_at)
+		return BOUND_BY_ADDRESS;
+	return entry->port_last - entry->port_first + 1u == looked_at ? BOUND_IN_CONNECTION : BOUND_ON_SOME_PORTS;
+}
+
 /* Without a port there are 80 and 443; ICMP has none. */
 static bool ports_cover(const struct entry *outer, const struct entry *inner)
 {

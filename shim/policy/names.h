@@ -56,6 +56,10 @@ bool entry_covers_what(const struct entry *outer, const struct entry *inner);
 enum { ON_TCP = 1, ON_UDP = 2, ON_ICMP = 4 };
 unsigned entry_protocols(const struct entry *entry, bool denies);
 
+/* By what a name is bound to what its entry lets out, with egress.verify_name or without. */
+enum entry_bound { BOUND_BY_ADDRESS, BOUND_IN_CONNECTION, BOUND_ON_SOME_PORTS /* in the connection on 443 and 80 */ };
+enum entry_bound entry_bound_by(const struct entry *entry, bool verify_name);
+
 /* Both as entries of an allow list: all that `inner` lets out `outer` lets out. False where only several entries together
  * would. */
 bool entry_covers(const struct entry *outer, const struct entry *inner);
