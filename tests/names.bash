@@ -16,6 +16,7 @@ not() {
 
 internet() { ip netns exec internet "$@"; }
 
+# make_internet [PORT]...: with a server that accepts and closes on each of the ports, else 80, 443 and 5432.
 make_internet() {
 	need_box || return
 	ip netns add internet
@@ -36,7 +37,8 @@ make_internet() {
 	ip -n internet route add default via 11.22.33.1
 	ip -n internet route add default via 2a0b::1
 	ip -n internet route add local 11.22.40.0/22 dev lo
-	for last in 80 443 5432; do
+	[ $# -gt 0 ] || set -- 80 443 5432
+	for last; do
 		ip netns exec internet "$client" serve "$last" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 		echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 	done

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the table holds more when a profile allows names: DNS is turned to the warden's ports on the loopback, whatever
- * resolver it was meant for, and what the warden learnt is let out. The warden's own queries are told by their mark, which
- * nobody in the container can set (no CAP_NET_RAW, no CAP_NET_ADMIN). Must never let a query out that was not turned round:
- * `last` sees the true way out.
+ * resolver it was meant for, and what the warden learnt is let out; where a connection must say its name, by way of the
+ * warden. The warden's own packets are told by their mark, which nobody in the container can set (no CAP_NET_RAW, no
+ * CAP_NET_ADMIN). Must never let out what should have been turned round: `last` sees the true way out.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,23 +32,37 @@ static void when_embedded(struct rule rule)
 	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, address, sizeof(address));
 }
 
-/* A connection that the warden began carries the warden's packets alone. NAT judges only the first packet of a connection:
- * without this the container could take over the ports of one that has just ended, and its packets would not be turned. */
+static void when_connection(struct rule rule, uint32_t op, uint32_t mark)
+{
+	nft_expr_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_expr_compare(rule.builder, NFT_REG(0), op, &mark, sizeof(mark));
+}
+
+static void set_connection(struct rule rule, uint32_t mark)
+{
+	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
+	nft_expr_immediate(rule.builder, NFT_REG(0), &mark, sizeof(mark));
+	nft_expr_set_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_rule_end(rule.builder, rule.nest);
+}
+
+/* A connection that the warden began carries the warden's packets alone, and its packets no other connection. NAT judges only
+ * the first packet of a connection: without this the container could take over the ports of one that has just ended, and its
+ * packets would not be turned; or the warden's would be turned to itself. */
 void names_put_marks(struct nft_builder *b, const char *chain)
 {
-	const uint32_t mark = RULESET_MARK;
 	struct rule rule = rule_in(b, chain);
 
 	when_mark(rule, NFT_CMP_EQ);
-	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
-	nft_expr_immediate(b, NFT_REG(0), &mark, sizeof(mark));
-	nft_expr_set_ct(b, NFT_CT_MARK, NFT_REG(0));
-	nft_rule_end(b, rule.nest);
+	set_connection(rule, RULESET_MARK);
 	rule = rule_in(b, chain);
-	nft_expr_ct(b, NFT_CT_MARK, NFT_REG(0));
-	nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, &mark, sizeof(mark));
+	when_connection(rule, NFT_CMP_EQ, RULESET_MARK);
 	when_original(rule);
 	when_mark(rule, NFT_CMP_NEQ);
+	then_refuse(rule, "bar", DENIED_OWN);
+	rule = rule_in(b, chain);
+	when_mark(rule, NFT_CMP_EQ);
+	when_connection(rule, NFT_CMP_NEQ, RULESET_MARK);
 	then_refuse(rule, "bar", DENIED_OWN);
 }
 
@@ -63,14 +77,32 @@ void names_put_queries(struct nft_builder *b, const char *chain)
 	}
 }
 
+/* What goes no further than to the warden is not counted: what the warden sends on is. */
+void names_put_known(struct nft_builder *b, const char *chain)
+{
+	struct rule rule = rule_in(b, chain);
+
+	when_connection(rule, NFT_CMP_EQ, RULESET_TURNED);
+	when_original(rule);
+	then(rule, NF_ACCEPT, NULL);
+}
+
 /* An echo request is learnt with port 0: of ICMP the bytes that are read as a port are the checksum. */
-void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *set)
+void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[2])
 {
 	static const uint8_t none[] = { 0, 0 };
+	const char *set = sets[0];
 	struct rule rule = rule_in(b, chain);
 
 	when_in_triples(rule, side, side->destination, set);
 	then_goto(rule, "pass");
+	rule = rule_in(b, chain);
+	when_mark(rule, NFT_CMP_EQ);
+	when_in_triples(rule, side, side->destination, sets[1]);
+	then_goto(rule, "pass");
+	rule = rule_in(b, chain);
+	when_in_triples(rule, side, side->destination, sets[1]);
+	then_goto(rule, "turned");
 	rule = rule_in(b, chain);
 	when_protocol(rule, side->icmp);
 	nft_expr_payload(b, side->destination, NFT_REG(0));
@@ -95,7 +127,22 @@ static void put_local(struct nft_builder *b)
 			when_original(rule);
 			then_refuse(rule, "bar", DENIED_OWN);
 		}
+	rule = rule_in(b, "local");
+	when_port(rule, IPPROTO_TCP, RULESET_PORT_NAMED);
+	when_original(rule);
+	then_refuse(rule, "bar", DENIED_OWN);
 	then(rule_in(b, "local"), NF_ACCEPT, NULL);
+}
+
+/* Its packets are known by the mark from now on: also if what it was let out by should end before it is turned. */
+static void put_turned(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "turned");
+
+	when_alive(rule, true);
+	then_goto(rule, "lapsed");
+	set_connection(rule_in(b, "turned"), RULESET_TURNED);
+	then(rule_in(b, "turned"), NF_ACCEPT, NULL);
 }
 
 static void then_redirect(struct rule rule, uint16_t port)
@@ -105,6 +152,22 @@ static void then_redirect(struct rule rule, uint16_t port)
 	nft_expr_immediate(rule.builder, NFT_REG(0), bytes, sizeof(bytes));
 	nft_expr_redirect(rule.builder, NFT_REG(0));
 	nft_rule_end(rule.builder, rule.nest);
+}
+
+/* What is let out by its address, or is bound to no more than that, is not turned. */
+static void turn_named(struct nft_builder *b, const struct side *side, const char *const sets[4])
+{
+	for (size_t i = 0; i < 4; i++) {
+		struct rule rule = rule_in(b, "redirects");
+
+		when_family(rule, side->nfproto);
+		when_protocol(rule, IPPROTO_TCP);
+		when_in_triples(rule, side, side->destination, sets[i]);
+		if (i < 3)
+			then(rule, NF_ACCEPT, NULL);
+		else
+			then_redirect(rule, RULESET_PORT_NAMED);
+	}
 }
 
 /* A resolver of the container's own on its loopback stays one: what it asks is turned round in its turn. */
@@ -128,6 +191,8 @@ static void put_redirects(struct nft_builder *b)
 		when_port(rule, both[i], 53);
 		then_redirect(rule, RULESET_PORT_OTHERS);
 	}
+	turn_named(b, &side4, (const char *const[]){ "exact4", "allow4", "learnt4", "named4" });
+	turn_named(b, &side6, (const char *const[]){ "exact6", "allow6", "learnt6", "named6" });
 }
 
 void names_put_chains(struct nft_builder *b)
@@ -135,6 +200,7 @@ void names_put_chains(struct nft_builder *b)
 	struct rule rule;
 
 	put_local(b);
+	put_turned(b);
 	put_redirects(b);
 	rule = rule_in(b, "wall");
 	when_embedded(rule);
@@ -147,6 +213,9 @@ void names_put_last(struct nft_builder *b, const char *chain)
 {
 	struct rule rule = rule_in(b, chain);
 
+	when_connection(rule, NFT_CMP_EQ, RULESET_TURNED);
+	then_count(rule, "denied", NF_DROP);
+	rule = rule_in(b, chain);
 	when_port(rule, IPPROTO_UDP, 53);
 	when_mark(rule, NFT_CMP_EQ);
 	then(rule, NF_ACCEPT, NULL);
@@ -157,20 +226,29 @@ void names_put_last(struct nft_builder *b, const char *chain)
 	}
 }
 
-static void put_family(struct nft_builder *b, uint16_t message, uint8_t family, const struct ruleset_opening *openings,
-		       const struct ruleset_learning *learning)
+static const struct learnt_set {
+	const char *name;
+	uint8_t family, is_turned;
+} learnt_sets[] = { { "learnt4", 4, 0 }, { "learnt6", 6, 0 }, { "named4", 4, 1 }, { "named6", 6, 1 } };
+
+static bool belongs(const struct ruleset_opening *opening, const struct learnt_set *set)
+{
+	return opening->family == set->family && opening->is_turned == set->is_turned;
+}
+
+static void put_elements(struct nft_builder *b, uint16_t message, const struct learnt_set *set,
+			 const struct ruleset_opening *openings, const struct ruleset_learning *learning)
 {
 	struct nft_nest list;
 	size_t count = 0;
 
 	for (size_t i = 0; i < learning->count; i++)
-		count += openings[i].family == family;
+		count += belongs(&openings[i], set);
 	if (!count)
 		return;
-	list = ruleset_begin_elements(b, family == 4 ? "learnt4" : "learnt6", message,
-				      message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+	list = ruleset_begin_elements(b, set->name, message, message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
 	for (size_t i = 0; i < learning->count; i++)
-		if (openings[i].family == family)
+		if (belongs(&openings[i], set))
 			ruleset_put_opening(b, &openings[i], message == NFT_MSG_NEWSETELEM ? learning->lifetime_ms : 0);
 	nft_nest_end(b, list);
 }
@@ -183,6 +261,8 @@ static bool is_sound(const struct ruleset_opening *opening)
 		return false;
 	if (opening->family == 4 && memcmp(opening->address + 4, zero, sizeof(zero)))
 		return false;
+	if (opening->is_turned)
+		return opening->is_turned == 1 && opening->protocol == IPPROTO_TCP && opening->port;
 	if (opening->protocol == IPPROTO_ICMP)
 		return !opening->port;
 	return (opening->protocol == IPPROTO_TCP || opening->protocol == IPPROTO_UDP) && opening->port;
@@ -202,9 +282,8 @@ int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struc
 		if (!is_sound(&openings[i]))
 			return err_set(err, EINVAL, "nf_tables: opening %zu is none", i);
 	nft_batch_begin(&builder);
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		put_family(&builder, steps[i], 4, openings, learning);
-		put_family(&builder, steps[i], 6, openings, learning);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(learnt_sets); k++)
+			put_elements(&builder, steps[i], &learnt_sets[k], openings, learning);
 	return nft_batch_commit(nl_fd, &builder, NULL, err);
 }

@@ -7,7 +7,8 @@
 
 void names_put_marks(struct nft_builder *b, const char *chain);
 void names_put_queries(struct nft_builder *b, const char *chain);
-void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *set);
+void names_put_known(struct nft_builder *b, const char *chain);
+void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[2]);
 void names_put_chains(struct nft_builder *b);
 void names_put_last(struct nft_builder *b, const char *chain);
 

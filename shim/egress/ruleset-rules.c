@@ -32,19 +32,20 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
-	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0, 2 },
-	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0, 2 },
+	{ "turned", CHAIN_NOT_BASE, 0, 0, 0, 0, 3 },
+	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0, 5 },
+	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0, 5 },
 	{ "closed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
-	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 6 },
-	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 4 },
+	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 7 },
+	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 5 },
 	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
 	{ "forward", NF_INET_FORWARD, PRIORITY_JUDGE, NF_DROP, 1, 0 },
-	{ "redirects", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT, 0, 0, 6, true },
+	{ "redirects", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT, 0, 0, 14, true },
 	{ "wall", NF_INET_LOCAL_OUT, PRIORITY_WALL, NF_ACCEPT, 0, 0, 1 },
-	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0, 3 },
+	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0, 4 },
 };
 const size_t ruleset_chain_count = ARRAY_SIZE(ruleset_chains);
 
@@ -245,12 +246,14 @@ static void pass_own_resets(struct nft_builder *b, const char *chain)
 }
 
 /* Of what is related, only ICMP errors and resets; no helper opens anything. */
-static void put_known(struct nft_builder *b, const char *chain, const struct side *side)
+static void put_known(struct nft_builder *b, const char *chain, const struct side *side, bool has_names)
 {
 	struct rule rule = rule_in(b, chain);
 
 	when_state(rule, NF_CT_STATE_INVALID_BIT);
 	then_count(rule, "denied", NF_DROP);
+	if (has_names)
+		names_put_known(b, chain);
 	rule = rule_in(b, chain);
 	when_state(rule, STATE_ESTABLISHED);
 	then_goto(rule, "pass");
@@ -271,7 +274,7 @@ static void only_echo(struct nft_builder *b, const char *chain, const struct sid
 	then_goto(rule, otherwise);
 }
 
-static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[6])
+static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[7])
 {
 	static const struct {
 		bool is_triple, passes;
@@ -294,16 +297,16 @@ static void judge(struct nft_builder *b, const char *chain, const struct side *s
 			then_refuse(rule, "refuse", verdicts[i].reason);
 	}
 	if (sets[5])
-		names_put_learnt(b, chain, side, sets[5]);
+		names_put_learnt(b, chain, side, sets + 5);
 	then_goto(rule_in(b, chain), "refuse");
 }
 
-static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[6])
+static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[7])
 {
 	if (side == &side6)
 		jump_near(b, chain, "near_out");
 	refuse_source_routes(b, chain, side);
-	put_known(b, chain, side);
+	put_known(b, chain, side, sets[5]);
 	only_echo(b, chain, side, "refuse");
 	judge(b, chain, side, sets);
 }
@@ -433,8 +436,8 @@ static void put_last(struct nft_builder *b, bool has_names)
 
 void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 {
-	const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4", ruleset->has_names ? "learnt4" : NULL };
-	const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6", ruleset->has_names ? "learnt6" : NULL };
+	const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4", ruleset->has_names ? "learnt4" : NULL, "named4" };
+	const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6", ruleset->has_names ? "learnt6" : NULL, "named6" };
 
 	put_refuse(b, ruleset->observes);
 	put_lapsed(b);

@@ -37,6 +37,8 @@ const struct ruleset_set ruleset_sets[] = {
 	{ "alive", SET_ALIVE, 0, 0 },
 	{ "learnt4", SET_LEARNT, 4, 0 },
 	{ "learnt6", SET_LEARNT, 6, 0 },
+	{ "named4", SET_LEARNT, 4, 0 },
+	{ "named6", SET_LEARNT, 6, 0 },
 };
 const size_t ruleset_set_count = ARRAY_SIZE(ruleset_sets);
 

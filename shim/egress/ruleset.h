@@ -42,11 +42,15 @@ struct ruleset {
 	bool has_names;			/* names are allowed: DNS is turned to the warden, what it learns is let out */
 };
 
-/* The warden's own queries carry this mark, and it listens on these ports of 127.0.0.1 and ::1: for what was meant for
- * 127.0.0.11, and for any other resolver. */
+/* What the warden itself sends carries this mark, and it listens on these ports of 127.0.0.1 and ::1: for what was meant for
+ * 127.0.0.11, for any other resolver, and for connections that must say a name. */
 #define RULESET_MARK 0x51u
 #define RULESET_PORT_EMBEDDED 1053
 #define RULESET_PORT_OTHERS 1055
+#define RULESET_PORT_NAMED 1443
+
+/* In conntrack, of a connection that ends at the warden. */
+#define RULESET_TURNED 0x52u
 
 void rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range);
 void ruleset_release(struct ruleset *ruleset);
@@ -74,6 +78,7 @@ struct ruleset_opening {
 	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP; IPPROTO_ICMP (both families) with port 0 */
 	uint16_t port;			/* host order */
 	uint8_t address[16];		/* network order, v4 in the first four, rest zero */
+	uint8_t is_turned;		/* 0, or 1, TCP alone: let out by way of the warden, which looks for a name in it */
 };
 
 #define RULESET_LEARN_MAX 128

@@ -41,6 +41,7 @@ static struct name_rule *add_rule(struct maker *maker, const struct entry *entry
 	rule->is_single_address = entry->is_single_address;
 	rule->has_at = entry->has_at;
 	rule->layer = (uint8_t)(role == NAME_ALLOWS ? maker->layer_count : 0);
+	rule->says = entry->protocol == ENTRY_TLS ? NAME_TLS : entry->protocol == ENTRY_HTTP ? NAME_HTTP : 0;
 	rule->network = entry->kind == ENTRY_NETWORK ? entry->network : entry->at;
 	rule->port_last = UINT16_MAX;
 	if (entry->has_port && !entry->any_port) {
@@ -86,6 +87,7 @@ static void print(const struct profile *profile, const struct rule_ranges *never
 		.never_count = (uint32_t)never->count,
 		.layer_count = maker->layer_count,
 		.text_bytes = (uint32_t)maker->texts.len,
+		.verify_name = profile->egress.verify_name && profile->egress.mode != EGRESS_OBSERVE,
 		.names_per_minute = profile->egress.names_per_minute > UINT32_MAX ? UINT32_MAX :
 										    (uint32_t)profile->egress.names_per_minute,
 	};

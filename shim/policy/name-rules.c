@@ -38,7 +38,7 @@ static bool is_name_rule(const struct name_rule *rule)
 static bool is_sound_rule(const struct name_rules *rules, const struct name_rule *rule)
 {
 	if (rule->name >= rules->text_bytes || rule->role > NAME_EXCEPTS || rule->port_first > rule->port_last ||
-	    rule->layer >= rules->layer_count)
+	    rule->layer >= rules->layer_count || (rule->says && rule->says != NAME_TLS && rule->says != NAME_HTTP))
 		return false;
 	if (is_name_rule(rule)) {
 		if (rule->role == NAME_ALLOWS && rule->port_last - rule->port_first >= (int)NAME_PORTS_MAX)
@@ -159,31 +159,48 @@ static bool opens_by_name(const struct name_rule *rule, const struct way *way, e
 	return standing == STANDS_PUBLIC;
 }
 
-static bool layer_opens(const struct name_rules *rules, const struct name_found *found, uint32_t layer, const struct way *way,
-			enum standing standing)
+/* QUIC says its name where only the two ends can read it. */
+static unsigned ways_of(const struct name_rules *rules, const struct name_rule *rule, const struct way *way)
 {
+	if (!rules->verify_name || way->protocol == ON_ICMP)
+		return NAME_ANY_WAY;
+	if (way->protocol == ON_UDP)
+		return way->port == 443 ? 0 : NAME_ANY_WAY;
+	if (rule->says)
+		return rule->says;
+	return way->port == 443 ? NAME_TLS : way->port == 80 ? NAME_HTTP : NAME_ANY_WAY;
+}
+
+/* What is open by its address is open in any way. */
+static unsigned layer_opens(const struct name_rules *rules, const struct name_found *found, uint32_t layer, const struct way *way,
+			    enum standing standing)
+{
+	unsigned ways = 0;
+
 	for (size_t i = 0; i < found->allow_count; i++) {
 		const struct name_rule *rule = &rules_of(rules)[found->allows[i]];
 
 		if (rule->layer == layer && covers(rule, way) && opens_by_name(rule, way, standing))
-			return true;
+			ways |= ways_of(rules, rule, way);
 	}
 	for (uint32_t i = 0; i < rules->rule_count; i++) {
 		const struct name_rule *rule = &rules_of(rules)[i];
 
 		if (rule->layer == layer && rule->role == NAME_ALLOWS && !is_name_rule(rule) && covers(rule, way) &&
 		    opens_by_address(rule, way, standing))
-			return true;
+			return NAME_ANY_WAY;
 	}
-	return false;
+	return ways;
 }
 
-static bool is_open(const struct name_rules *rules, const struct name_found *found, const struct way *way, enum standing standing)
+/* NAME_*; 0: not open. */
+static unsigned is_open(const struct name_rules *rules, const struct name_found *found, const struct way *way, enum standing standing)
 {
-	for (uint32_t layer = 0; layer < rules->layer_count; layer++)
-		if (!layer_opens(rules, found, layer, way, standing))
-			return false;
-	return !is_denied(rules, found, way);
+	unsigned ways = NAME_ANY_WAY;
+
+	for (uint32_t layer = 0; layer < rules->layer_count && ways; layer++)
+		ways &= layer_opens(rules, found, layer, way, standing);
+	return ways && !is_denied(rules, found, way) ? ways : 0;
 }
 
 bool name_rules_find(const struct name_rules *rules, const char *name, struct name_found *found)
@@ -261,10 +278,12 @@ size_t name_rules_open(const struct name_rules *rules, const struct name_found *
 		for (size_t k = 0; k < ARRAY_SIZE(each_protocol); k++)
 			for (uint32_t port = rule->port_first; port <= rule->port_last; port++) {
 				struct way way = { address, each_protocol[k], (uint16_t)port };
-				struct name_opening opening = { ip_protocol(way.protocol), way.protocol == ON_ICMP ? 0 : way.port };
+				struct name_opening opening = { ip_protocol(way.protocol), 0, way.protocol == ON_ICMP ? 0 : way.port };
 
-				if (!covers(rule, &way) || is_listed(openings, count, &opening) ||
-				    !is_open(rules, found, &way, standing))
+				if (!covers(rule, &way) || is_listed(openings, count, &opening))
+					continue;
+				opening.ways = (uint8_t)is_open(rules, found, &way, standing);
+				if (!opening.ways)
 					continue;
 				if (count == room)
 					return 0;

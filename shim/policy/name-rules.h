@@ -31,6 +31,7 @@ struct name_rule {
 	uint8_t is_single_address;
 	uint8_t has_at;
 	uint8_t layer;		/* of an allowing rule: each layer must allow (struct profile_layer) */
+	uint8_t says;		/* of an allowing rule: NAME_TLS or NAME_HTTP when its entry says so; else 0 */
 	uint16_t port_first, port_last;	/* 0..65535 for any */
 	struct network network;		/* "@NETWORK", or the network itself */
 	uint32_t name;			/* offset in the texts */
@@ -43,6 +44,7 @@ struct name_rules {
 	uint32_t rule_count, never_count, text_bytes;
 	uint32_t layer_count;
 	uint32_t names_per_minute;	/* UINT32_MAX: no bound */
+	uint32_t verify_name;		/* a connection must say its name, where its protocol has a place for it */
 	char profile[NAME_PROFILE_SIZE];
 };
 
@@ -62,8 +64,12 @@ bool name_rules_find(const struct name_rules *rules, const char *name, struct na
 /* True when a rule denies the name on every port: what an allowed name must not be an alias of. */
 bool name_rules_deny(const struct name_rules *rules, const char *name);
 
+/* How a connection may be let out; of several any. Without NAME_BARE its first bytes must say the name. */
+enum { NAME_BARE = 1, NAME_TLS = 2, NAME_HTTP = 4, NAME_ANY_WAY = 7 };
+
 struct name_opening {
 	uint8_t protocol;	/* IPPROTO_* */
+	uint8_t ways;		/* NAME_*, at least one */
 	uint16_t port;		/* 0 of ICMP */
 };
 

@@ -12,27 +12,15 @@ static void refuse(struct plan *plan, const char *key, const char *what)
 	plan_refuse(plan, key, "", "%s is not enforced by this version of quod", what);
 }
 
-static bool has_port(const struct entry *entry, uint16_t port)
-{
-	if (!entry->has_port)
-		return port == 443 || port == 80;
-	return entry->port_first <= port && entry->port_last >= port;
-}
-
-/* Where a connection says a name, it is not looked at yet. */
-static bool needs_verified_name(const struct profile *profile, const struct entry *entry)
-{
-	if (!profile->egress.verify_name || profile->egress.mode == EGRESS_OBSERVE || entry->protocol == ENTRY_ICMP)
-		return false;
-	return entry->protocol == ENTRY_TLS || entry->protocol == ENTRY_HTTP || has_port(entry, 443) || has_port(entry, 80);
-}
-
+/* What can only be QUIC would never be let out: it hides its name from whoever stands between. */
 static void check_name(const struct profile *profile, const struct entry *entry, struct plan *plan)
 {
-	if (needs_verified_name(profile, entry))
+	bool is_quic = entry->protocol == ENTRY_UDP && entry->has_port && entry->port_first == 443 && entry->port_last == 443;
+
+	if (is_quic && profile->egress.verify_name && profile->egress.mode != EGRESS_OBSERVE)
 		plan_refuse(plan, "egress.verify_name", "",
-			    "'%s': looking for the name in a connection is not enforced by this version of quod; "
-			    "\"verify_name\": false binds a name to its addresses alone", entry->text);
+			    "'%s': QUIC hides its name, so a name can't be bound to it; leave it to TCP, or \"verify_name\": false "
+			    "binds a name to its addresses alone", entry->text);
 	if (entry->has_port && entry->port_last - entry->port_first >= (int)NAME_PORTS_MAX)
 		plan_refuse(plan, "egress.allow", "", "'%s': one entry of a name has at most %u ports", entry->text, NAME_PORTS_MAX);
 }

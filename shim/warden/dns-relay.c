@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/warden/warden.h"
+#include "shim/warden/named.h"
 
 #define TTL_MOST 300u		/* so that whoever keeps an answer asks again before the set forgets it */
 #define REST_MS 200000u		/* longer than the kernel remembers where a flow of UDP was turned to */
@@ -238,7 +238,7 @@ static void add_told(const struct warden *warden, const struct name_found *found
 	for (size_t i = 0; i < count; i++) {
 		struct ruleset_opening *opening = &told->openings[told->opening_count++];
 
-		*opening = (struct ruleset_opening){ address->family, openings[i].protocol, openings[i].port, { 0 } };
+		*opening = (struct ruleset_opening){ address->family, openings[i].protocol, openings[i].port, { 0 }, !(openings[i].ways & NAME_BARE) };
 		memcpy(opening->address, address->bytes, sizeof(opening->address));
 	}
 	told->addresses.items[told->addresses.count++] = *address;
@@ -274,9 +274,10 @@ static void deliver(struct warden *warden, struct pending *pending, const struct
 		add_told(warden, &found, &answer->addresses.items[i], &told);
 	if (found.allow_count && answer->addresses.count && !told.opening_count)
 		observe(warden, &pending->question, REFUSED_ADDRESS, now_ms);
-	if (told.addresses.count && (!told.opening_count || !warden_learn(warden, told.openings, told.opening_count)))
+	if (told.addresses.count && (!told.opening_count || !warden_learn(warden, told.openings, told.opening_count))) {
+		named_learn(warden, pending->question.name, told.addresses.items, told.addresses.count, now_ms);
 		tell(warden, pending, &told, now_ms);
-	else if (told.addresses.count || answer->is_cut)
+	} else if (told.addresses.count || answer->is_cut)
 		reply_empty(warden, &pending->client, &pending->question, DNS_SERVFAIL, NULL);
 	else if (answer->addresses.count)
 		refuse(warden, &pending->client, &pending->question, REFUSED_ADDRESS, now_ms);

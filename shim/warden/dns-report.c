@@ -68,20 +68,29 @@ static void say(struct warden *warden, const struct warden_event *event)
 
 static void say_refused(struct warden *warden, const struct refused *refused, uint32_t repeated)
 {
-	struct warden_event event = { .word = WARDEN_SAYS_REFUSED, .reason = refused->reason, .repeated = repeated, .type = refused->type };
+	struct warden_event event = { .word = refused->word, .reason = refused->reason, .repeated = repeated, .type = refused->type,
+				      .port = refused->port };
 
+	event.address_count = refused->address.family != 0;
+	event.addresses[0] = refused->address;
 	strcpy(event.text, refused->name);
 	say(warden, &event);
 }
 
-void report_refused(struct warden *warden, const struct dns_question *question, uint32_t reason, uint64_t now_ms)
+static bool is_same(const struct refused *a, const struct refused *b)
 {
-	struct refused *oldest = &warden->refused[0], new = { now_ms, reason, 0, question->type, { 0 } };
+	return a->word == b->word && a->reason == b->reason && !memcmp(&a->address, &b->address, sizeof(a->address)) &&
+	       a->port == b->port && !strcmp(a->name, b->name);
+}
+
+static void report(struct warden *warden, const struct refused *new, uint64_t now_ms)
+{
+	struct refused *oldest = &warden->refused[0];
 
 	for (size_t i = 0; i < REFUSED_NAMES; i++) {
 		struct refused *refused = &warden->refused[i];
 
-		if (refused->said_ms && refused->reason == reason && !strcmp(refused->name, question->name)) {
+		if (refused->said_ms && is_same(refused, new)) {
 			refused->repeated++;
 			return;
 		}
@@ -93,9 +102,25 @@ void report_refused(struct warden *warden, const struct dns_question *question, 
 		return;
 	}
 	warden->unsaid += oldest->repeated;
-	strcpy(new.name, question->name);
-	*oldest = new;
+	*oldest = *new;
 	say_refused(warden, oldest, 0);
+}
+
+void report_refused(struct warden *warden, const struct dns_question *question, uint32_t reason, uint64_t now_ms)
+{
+	struct refused new = { .said_ms = now_ms, .word = WARDEN_SAYS_REFUSED, .reason = reason, .type = question->type };
+
+	strcpy(new.name, question->name);
+	report(warden, &new, now_ms);
+}
+
+void report_disconnected(struct warden *warden, const struct report_place *place, uint32_t reason, uint64_t now_ms)
+{
+	struct refused new = { .said_ms = now_ms, .word = WARDEN_SAYS_DISCONNECTED, .reason = reason, .port = place->port };
+
+	new.address = *place->address;
+	strcpy(new.name, place->name);
+	report(warden, &new, now_ms);
 }
 
 void report_answered(struct warden *warden, const struct dns_question *question, const struct dns_addresses *addresses)

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The gate: see gate.h. After it has locked itself down it allocates nothing, opens nothing, and must never understand more
- * than two messages, one of each side.
+ * The gate: see gate.h. After it has locked itself down it allocates nothing, opens no file, and must never understand more
+ * than three messages, one of the guardian's and two of the warden's.
  */
 #include "shim/warden/gate.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "shim/base/cleanup.h"
 #include "shim/warden/lockdown.h"
+
+#define SOCKET_TYPE (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
 struct gate {
 	const struct gate_settings *settings;
@@ -37,14 +42,29 @@ int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err)
 }
 
 #define CALL(name) { SCMP_SYS(name), 0, { { 0 } } }
+#define CALL_IF(name, ...) { SCMP_SYS(name), 2, { __VA_ARGS__ } }
 
-static int lock_down(const struct gate_settings *settings)
+/* Its channels are spoken to by sendto and recvmsg or recvfrom alone, with sendmsg goes the socket that was made for the
+ * warden; everything else ends the process. */
+static int filter_system_calls(void)
 {
-	/* both sockets are spoken to by sendto and recvmsg or recvfrom alone */
 	static const struct lockdown_call calls[] = {
 		CALL(recvmsg), CALL(recvfrom), CALL(sendto), CALL(poll), CALL(ppoll), CALL(clock_gettime), CALL(restart_syscall),
 		CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
+		CALL_IF(socket, LOCKDOWN_IS(0, AF_INET), LOCKDOWN_IS(1, SOCKET_TYPE)),
+		CALL_IF(socket, LOCKDOWN_IS(0, AF_INET6), LOCKDOWN_IS(1, SOCKET_TYPE)),
+		CALL_IF(setsockopt, LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_MARK)),
+		CALL_IF(setsockopt, LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_KEEPALIVE)),
+		CALL_IF(setsockopt, LOCKDOWN_IS(1, IPPROTO_TCP), LOCKDOWN_IS(2, TCP_NODELAY)),
+		CALL(sendmsg), CALL(close),
 	};
+	struct err err = ERR_INIT;
+
+	return lockdown_calls(calls, ARRAY_SIZE(calls), &err);
+}
+
+static int lock_down(const struct gate_settings *settings)
+{
 	int kept[] = { settings->nl_fd, settings->watch_fd, settings->channel_fd, settings->learn_fd };
 	struct err err = ERR_INIT;
 	int r = lockdown_descriptors(kept, ARRAY_SIZE(kept), &err);
@@ -53,7 +73,7 @@ static int lock_down(const struct gate_settings *settings)
 		r = lockdown_privileges(1ull << CAP_NET_ADMIN, &err);
 	if (!r && prctl(PR_SET_NAME, "quod-gate", 0, 0, 0) < 0)
 		r = -errno;
-	return r ? r : lockdown_calls(calls, ARRAY_SIZE(calls), &err);
+	return r ? r : filter_system_calls();
 }
 
 /* True when the channel still stands. A guardian that doesn't read loses what was said: the next beat says it again. */
@@ -114,24 +134,66 @@ static int hear(struct gate *gate)
 	return beat(gate, message.cut_at_bytes);
 }
 
+/* Every packet of it carries the mark: whose it is can be seen, wherever it goes it is judged as the container's are. */
+static int make_socket(uint8_t family, struct err *err)
+{
+	cleanup_close int fd = -1;
+	const uint32_t mark = RULESET_MARK;
+	const int on = 1;
+
+	if (family != 4 && family != 6)
+		return err_set(err, EINVAL, "gate: address family %u", family);
+	fd = socket(family == 4 ? AF_INET : AF_INET6, SOCKET_TYPE, IPPROTO_TCP);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+		return err_set_errno(err, errno, "gate: socket");
+	return steal_fd(&fd);
+}
+
+/* The answer, and the descriptor beside it unless that is -1. */
+static bool answer_warden(const struct gate *gate, const struct gate_learnt *answer, int fd)
+{
+	struct iovec part = { (void *)(uintptr_t)answer, sizeof(*answer) };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} beside = { { 0 } };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		message.msg_control = &beside;
+		message.msg_controllen = sizeof(beside.room);
+		beside.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&beside.head), &fd, sizeof(fd));
+	}
+	return sendmsg(gate->learn_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
+}
+
 /* A warden that is gone, or says what no warden says, is not heard again. */
 static void learn(struct gate *gate)
 {
 	struct gate_learn message;
-	struct gate_learnt answer;
+	struct gate_learnt answer = { 0, 0 };
 	struct err err = ERR_INIT;
+	cleanup_close int fd = -1;
 	ssize_t got = recv(gate->learn_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if (got != (ssize_t)sizeof(message) || message.lifetime_ms > GATE_LEARN_MOST_MS) {
+	if (got != (ssize_t)sizeof(message) || message.lifetime_ms > GATE_LEARN_MOST_MS || message.wish > GATE_SOCKET) {
 		gate->learn_fd = -1;
 		return;
 	}
 	answer.number = message.number;
-	answer.error = -ruleset_learn(gate->settings->nl_fd, message.openings,
-				      &(struct ruleset_learning){ message.count, message.lifetime_ms }, &err);
-	if (send(gate->learn_fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(answer))
+	if (message.wish == GATE_SOCKET) {
+		fd = make_socket(message.openings[0].family, &err);
+		answer.error = fd < 0 ? -fd : 0;
+	} else {
+		answer.error = -ruleset_learn(gate->settings->nl_fd, message.openings,
+					      &(struct ruleset_learning){ message.count, message.lifetime_ms }, &err);
+	}
+	if (!answer_warden(gate, &answer, fd))
 		gate->learn_fd = -1;
 }
 

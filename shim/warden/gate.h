@@ -2,8 +2,9 @@
 /*
  * The gate: the one process that works with CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
  * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch, say what has
- * been counted, and close at so many bytes out; and one of the warden's, "learn": let these addresses out for so long. Into
- * which set and table is never theirs to say, and what is denied or never reachable stays so. It reads nothing of the
+ * been counted, and close at so many bytes out; and two of the warden's: "learn", let these addresses out for so long, and
+ * "socket", make one for TCP that carries the warden's mark, in the container's network namespace, where it lives. Into which
+ * table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It reads nothing of the
  * container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
 #ifndef QUOD_WARDEN_GATE_H
@@ -44,9 +45,12 @@ struct gate_message {
 	struct ruleset_counters counters;	/* zero with an error */
 };
 
+enum gate_wish { GATE_LEARN, GATE_SOCKET };
+
 /* The warden's, always whole; answered by one gate_learnt of the same number, when the kernel has said its word. */
 struct gate_learn {
 	uint32_t number;
+	uint32_t wish;		/* GATE_SOCKET: everything below is unused, but the first opening's family */
 	uint32_t count;		/* of openings, 1 to RULESET_LEARN_MAX */
 	uint32_t lifetime_ms;	/* 1 to GATE_LEARN_MOST_MS */
 	struct ruleset_opening openings[RULESET_LEARN_MAX];
@@ -54,9 +58,10 @@ struct gate_learn {
 
 #define GATE_LEARN_MOST_MS 3600000u
 
+/* With GATE_SOCKET and no error one descriptor comes beside it (SCM_RIGHTS): not blocking, without delay, not connected. */
 struct gate_learnt {
 	uint32_t number;
-	int32_t error;		/* 0, or the positive errno with which nothing was learnt */
+	int32_t error;		/* 0, or the positive errno with which nothing was learnt or made */
 };
 
 /* The netlink port of a socket of nft_open; negative errno. */
@@ -65,7 +70,8 @@ int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err);
 /*
  * Runs the gate in the calling process, a child forked for it, which then does `_exit(gate_main(...))`: keeps the four
  * descriptors and 0, 1, 2, closes all others, drops every capability but CAP_NET_ADMIN, and puts itself under a system call
- * filter of receive, send, poll and exit. Returns 0 when the channel has ended, 1 when the gate could not start or met a
+ * filter of receive, send, poll, exit, and what makes such a socket. The process is in the container's network namespace when
+ * there is a learn_fd. Returns 0 when the channel has ended, 1 when the gate could not start or met a
  * message that it doesn't know. Before the fork the guardian needs CAP_NET_ADMIN and CAP_SETPCAP.
  */
 int gate_main(const struct gate_settings *settings);

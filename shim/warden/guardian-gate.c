@@ -41,10 +41,11 @@ static int become_nursery(const struct guardian *guardian, int channel_fd, pid_t
 
 	if (gate_port_id(gate->nl_fd, &gate->nl_port_id, &err))
 		return 1;
-	/* The watching socket belongs to the namespace in which it was opened; of an owned table nobody else can change anything. */
+	/* A socket belongs to the namespace in which it was opened: the watching one, and those that are made for the warden. */
+	if ((!gate->owned || guardian->settings->has_names) && setns(WARDEN_FD_NETNS, CLONE_NEWNET) < 0)
+		return 1;
+	/* Of an owned table nobody else can change anything. */
 	if (!gate->owned) {
-		if (setns(WARDEN_FD_NETNS, CLONE_NEWNET) < 0)
-			return 1;
 		gate->watch_fd = nft_open(&err);
 		if (gate->watch_fd < 0 || ruleset_watch(gate->watch_fd, &err))
 			return 1;

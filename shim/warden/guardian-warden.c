@@ -119,15 +119,23 @@ static void print_type(struct buf *members, uint16_t type)
 	buf_printf(members, ",\"type\":\"TYPE%u\"", type);
 }
 
+static const char *const reasons[] = {
+	[REFUSED_NAME] = "no entry allows it",
+	[REFUSED_NO_NAME] = "not a host name",
+	[REFUSED_RATE] = "egress.dns.names_per_minute",
+	[REFUSED_ADDRESS] = "leads to an address that is not allowed",
+	[REFUSED_ALIAS] = "an alias of what is denied",
+	[REFUSED_PORT] = "no entry allows it on this port",
+	[REFUSED_PROTOCOL] = "no entry allows it by this protocol on this port",
+	[REFUSED_OTHER] = "the name was not looked up at this address",
+	[REFUSED_NAMELESS] = "says no host name",
+	[REFUSED_NONSENSE] = "says what is neither TLS nor HTTP, or could be read in two ways",
+	[REFUSED_SILENT] = "said no name in time",
+	[REFUSED_FULL] = "too many connections at a time",
+};
+
 static void write_refused(struct guardian *guardian, const struct warden_event *event)
 {
-	static const char *const reasons[] = {
-		[REFUSED_NAME] = "no entry allows it",
-		[REFUSED_NO_NAME] = "not a host name",
-		[REFUSED_RATE] = "egress.dns.names_per_minute",
-		[REFUSED_ADDRESS] = "leads to an address that is not allowed",
-		[REFUSED_ALIAS] = "an alias of what is denied",
-	};
 	char memory[1024];
 	struct buf members = buf_fixed(memory, sizeof(memory));
 	bool has_name = guardian_is_name(event->text), is_sum = !event->text[0] && event->repeated && !event->type;
@@ -143,6 +151,24 @@ static void write_refused(struct guardian *guardian, const struct warden_event *
 			buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
 	}
 	guardian_refused(guardian, "dns.refuse", members.data);
+}
+
+static void write_disconnected(struct guardian *guardian, const struct warden_event *event)
+{
+	char memory[1024];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+
+	buf_printf(&members, "\"reason\":\"%s\"", reasons[event->reason]);
+	if (event->text[0] && guardian_is_name(event->text))
+		buf_printf(&members, ",\"name\":\"%s\"", event->text);
+	if (event->address_count) {
+		buf_puts(&members, ",\"address\":\"");
+		address_print(&members, &event->addresses[0]);
+		buf_printf(&members, "\",\"port\":%u,\"protocol\":\"tcp\"", event->port);
+	}
+	if (event->repeated)
+		buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
+	guardian_refused(guardian, "connect.refuse", members.data);
 }
 
 static void write_answered(struct guardian *guardian, const struct warden_event *event)
@@ -177,6 +203,8 @@ void guardian_hear_warden(struct guardian *guardian)
 			write_answered(guardian, &event);
 		else if (event.word == WARDEN_SAYS_DENIED)
 			guardian_write_denied(guardian, &event);
+		else if (event.word == WARDEN_SAYS_DISCONNECTED)
+			write_disconnected(guardian, &event);
 		else
 			r = -1;
 		if (r < 0)

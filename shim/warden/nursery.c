@@ -38,7 +38,7 @@ static int filter(struct err *err)
 		CALL_IF(clone, LOCKDOWN_IS(CLONE_FLAGS, SIGCHLD)), CALL(waitid), CALL(wait4), CALL(clock_nanosleep), CALL(nanosleep),
 		CALL(sendto), CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
 		/* the gate's life */
-		CALL(recvmsg), CALL(recvfrom), CALL(poll), CALL(ppoll), CALL(clock_gettime),
+		CALL(recvmsg), CALL(recvfrom), CALL(poll), CALL(ppoll), CALL(clock_gettime), CALL(sendmsg), CALL(socket), CALL(setsockopt),
 		/* its lockdown */
 		CALL(getsockname), CALL(close), CALL(close_range), CALL(prctl), CALL(capget), CALL(capset), CALL(setrlimit),
 		CALL(prlimit64), CALL(seccomp), CALL(brk), CALL(munmap), CALL(madvise), CALL(getrandom), CALL(futex),

@@ -15,6 +15,7 @@ enum warden_word {
 	WARDEN_SAYS_REFUSED,
 	WARDEN_SAYS_ANSWERED,
 	WARDEN_SAYS_DENIED,	/* a connection */
+	WARDEN_SAYS_DISCONNECTED,	/* a connection was refused for what it said */
 };
 
 /* Of a name. */
@@ -24,6 +25,13 @@ enum warden_reason {
 	REFUSED_RATE,		/* names_per_minute */
 	REFUSED_ADDRESS,	/* leads only to what a name may not lead to */
 	REFUSED_ALIAS,		/* is an alias of what is denied */
+	REFUSED_PORT,		/* of a connection: the name is allowed there, on another port */
+	REFUSED_PROTOCOL,	/* on this port, by another protocol */
+	REFUSED_OTHER,		/* is allowed, and the container was not told that it leads there */
+	REFUSED_NAMELESS,	/* says no host name */
+	REFUSED_NONSENSE,	/* says what is neither TLS nor HTTP, or could be read in two ways */
+	REFUSED_SILENT,		/* said nothing in time */
+	REFUSED_FULL,		/* too many connections at a time */
 	REFUSED_REASONS,
 };
 
@@ -39,10 +47,10 @@ struct warden_event {
 	uint32_t reason;	/* enum warden_reason; WARDEN_SAYS_DENIED: below DENIED_REASONS */
 	uint32_t repeated;	/* how often more since it was said last; of an event without a name: of all kinds */
 	uint16_t type;		/* of the query */
-	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES; WARDEN_SAYS_DENIED: 1, or 0 of a sum */
+	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES; of a connection 1, or 0 of a sum */
 	uint8_t protocol;	/* WARDEN_SAYS_DENIED: IPPROTO_* */
 	uint8_t has_port;
-	uint16_t port;
+	uint16_t port;		/* of a connection */
 	struct address addresses[WARDEN_EVENT_ADDRESSES];
 	char text[NAME_SIZE];	/* the name, ended by a NUL; "" when there is none to be told */
 };

@@ -15,10 +15,10 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/egress/ruleset.h"
-#include "shim/warden/warden.h"
+#include "shim/warden/named.h"
 
 /* Who comes while the warden is busy waits in the kernel, not for a second try. */
-#define BACKLOG 128
+#define BACKLOG 512
 
 union place {
 	struct sockaddr any;
@@ -53,7 +53,7 @@ static int set_options(int fd, uint8_t family)
 }
 
 /* *made stays -1 on a kernel without IPv6. */
-static int open_listener(const struct address *address, uint16_t port, int type, int *made, struct err *err)
+int warden_open_listener(const struct address *address, uint16_t port, int type, int *made, struct err *err)
 {
 	cleanup_close int fd = socket(address->family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	union place place;
@@ -85,9 +85,9 @@ static int open_listeners(struct warden *warden, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; i < LISTENERS && !r; i++) {
-		r = open_listener(&places[i].address, places[i].port, SOCK_DGRAM, &warden->udp_fds[i], err);
+		r = warden_open_listener(&places[i].address, places[i].port, SOCK_DGRAM, &warden->udp_fds[i], err);
 		if (!r)
-			r = open_listener(&places[i].address, places[i].port, SOCK_STREAM, &warden->tcp_fds[i], err);
+			r = warden_open_listener(&places[i].address, places[i].port, SOCK_STREAM, &warden->tcp_fds[i], err);
 	}
 	return r;
 }
@@ -106,8 +106,11 @@ static int open_resolver(struct resolver *resolver, struct err *err)
 			return errno == EAFNOSUPPORT ? 0 : err_set_errno(err, errno, "warden: socket");
 		if (resolver->is_inside && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
 			return err_set_errno(err, errno, "warden: mark");
-		if (connect(fd, &place.any, len) == 0)
-			resolver->fds[i] = steal_fd(&fd);
+		if (connect(fd, &place.any, len) < 0)
+			continue;
+		resolver->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, FIXED_FDS);
+		if (resolver->fds[i] < 0)
+			return err_set_errno(err, errno, "warden: descriptors beyond %d", FIXED_FDS);
 	}
 	return 0;
 }
@@ -164,6 +167,8 @@ static int open_for_names(struct warden *warden, struct err *err)
 {
 	int r = open_listeners(warden, err);
 
+	if (!r)
+		r = named_open(warden, err);
 	if (!r)
 		r = fill_resolvers(warden, err);
 	return r ? r : open_resolvers(warden, true, err);

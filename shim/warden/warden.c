@@ -4,7 +4,7 @@
  * receive on its sockets and send on them, UDP only from its listeners to an address of its choice; every other system call
  * ends it, and then names are dead and nothing else is: nothing new is learnt, what was learnt ages.
  */
-#include "shim/warden/warden.h"
+#include "shim/warden/named.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +93,13 @@ static size_t list_descriptors(const struct warden *warden, int *fds)
 	fds[count++] = warden->events_fd;
 	fds[count++] = warden->learn_fd;
 	fds[count++] = warden->denials_fd;
+	fds[count++] = warden->named->epoll_fd;
+	for (size_t i = 0; i < ARRAY_SIZE(warden->named->listen_fds); i++)
+		fds[count++] = warden->named->listen_fds[i];
+	for (size_t i = 0; i < NAMED_PIPES; i++) {
+		fds[count++] = warden->named->pipes[i][0];
+		fds[count++] = warden->named->pipes[i][1];
+	}
 	for (size_t i = 0; i < LISTENERS; i++) {
 		fds[count++] = warden->udp_fds[i];
 		fds[count++] = warden->tcp_fds[i];
@@ -105,33 +112,59 @@ static size_t list_descriptors(const struct warden *warden, int *fds)
 
 #define CALL(name) { SCMP_SYS(name), 0, { { 0 } } }
 
-/* An address to send to is given on the listeners' sockets alone, which are the container's; the others are connected. */
+struct call_list {
+	struct lockdown_call calls[48];
+	size_t count;
+};
+
+static void add_calls(struct call_list *list, const struct lockdown_call *calls, size_t count)
+{
+	memcpy(list->calls + list->count, calls, count * sizeof(*calls));
+	list->count += count;
+}
+
+/* An address to send to is given on the listeners' sockets alone, which are the container's; the others are connected. What
+ * can be connected is the container's, too. */
 static int filter(const struct warden *warden, struct err *err)
 {
-	struct lockdown_call calls[] = {
-		CALL(poll), CALL(ppoll), CALL(recvfrom), CALL(accept4), CALL(close), CALL(clock_gettime), CALL(getrandom),
-		CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
+	static const struct lockdown_call always[] = {
+		CALL(poll), CALL(ppoll), CALL(recvfrom), CALL(clock_gettime), { SCMP_SYS(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0) } },
+		CALL(close), CALL(accept4), CALL(getrandom), CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
 		CALL(brk), CALL(munmap), CALL(madvise),	/* what the filter was built with is given back */
-		{ SCMP_SYS(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0) } },
-		{ SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[LISTEN_EMBEDDED]) } },
-		{ SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[LISTEN_OTHERS]) } },
-		{ SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[LISTEN_OTHERS6]) } },
 	};
+	static const struct lockdown_call for_names[] = { CALL(recvmsg) };
+	static const struct lockdown_call for_named[] = {
+		CALL(splice), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(read), CALL(shutdown), CALL(getsockopt),
+		{ SCMP_SYS(setsockopt), 2, { LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_LINGER) } },
+		{ SCMP_SYS(connect), 1, { SCMP_A0(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(FIXED_FDS - 1), 0) } },
+	};
+	struct call_list list = { .count = 0 };
 
-	size_t absent = !warden->rules ? LISTENERS : warden->udp_fds[LISTEN_OTHERS6] < 0;
+	add_calls(&list, always, ARRAY_SIZE(always));
+	if (warden->rules)
+		add_calls(&list, for_names, ARRAY_SIZE(for_names));
+	if (warden->named->epoll_fd >= 0)
+		add_calls(&list, for_named, ARRAY_SIZE(for_named));
+	for (size_t i = 0; i < LISTENERS; i++) {
+		const struct lockdown_call call = { SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[i]) } };
 
-	return lockdown_calls(calls, ARRAY_SIZE(calls) - absent, err);
+		if (warden->udp_fds[i] >= 0)
+			add_calls(&list, &call, 1);
+	}
+	return lockdown_calls(list.calls, list.count, err);
 }
 
 static int lock_down(struct warden *warden, struct err *err)
 {
-	int fds[3 + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
+	int fds[6 + 2 * NAMED_PIPES + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
 	int r = enter_empty_root(warden, err);
 
 	if (!r)
-		r = lockdown_descriptors(fds, list_descriptors(warden, fds), err);
-	if (!r)
 		r = change_user(err);
+	if (!r)
+		r = named_open_pipes(warden->named, err);
+	if (!r)
+		r = lockdown_descriptors(fds, list_descriptors(warden, fds), err);
 	if (!r)
 		r = lockdown_privileges(0, err);
 	if (r)
@@ -150,6 +183,7 @@ static void fill(struct warden *warden)
 	warden->events = (struct bucket){ EVENTS_PER_MINUTE * 1000, EVENTS_PER_MINUTE * 1000, EVENTS_PER_MINUTE, now_ms };
 	warden->denials = warden->events;
 	warden->random_used = sizeof(warden->random);
+	warden->named->accepts = (struct bucket){ 4000000, 4000000, NAMED_PER_SECOND * 60ull, now_ms };
 	for (size_t i = 0; i < CONNECTIONS; i++)
 		warden->connections[i].fd = -1;
 	snprintf(warden->reason_text, sizeof(warden->reason_text), "quod: profile %s", warden->settings->profile);
@@ -169,9 +203,10 @@ static void receive_udp(struct warden *warden, size_t listener, uint64_t now_ms)
 }
 
 enum { POLL_EVENTS, POLL_DENIALS, POLL_UDP, POLL_TCP = POLL_UDP + LISTENERS, POLL_CONNECTIONS = POLL_TCP + LISTENERS,
-       POLL_RESOLVERS = POLL_CONNECTIONS + CONNECTIONS, POLLS = POLL_RESOLVERS + RESOLVERS * RESOLVER_SOCKETS };
+       POLL_NAMED = POLL_CONNECTIONS + CONNECTIONS, POLL_NAMED_LISTENERS, POLL_RESOLVERS = POLL_NAMED_LISTENERS + 2,
+       POLLS = POLL_RESOLVERS + RESOLVERS * RESOLVER_SOCKETS };
 
-static size_t list_polls(struct warden *warden, bool may_take, struct pollfd polls[POLLS])
+static size_t list_polls(struct warden *warden, bool may_take, bool may_accept, struct pollfd polls[POLLS])
 {
 	size_t count = POLL_RESOLVERS;
 
@@ -187,6 +222,9 @@ static size_t list_polls(struct warden *warden, bool may_take, struct pollfd pol
 
 		polls[POLL_CONNECTIONS + i] = (struct pollfd){ is_read ? connection->fd : -1, POLLIN, 0 };
 	}
+	polls[POLL_NAMED] = (struct pollfd){ warden->named->epoll_fd, POLLIN, 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(warden->named->listen_fds); i++)
+		polls[POLL_NAMED_LISTENERS + i] = (struct pollfd){ may_accept ? warden->named->listen_fds[i] : -1, POLLIN, 0 };
 	for (size_t i = 0; i < warden->resolver_count; i++)
 		for (size_t k = 0; k < RESOLVER_SOCKETS; k++)
 			polls[count++] = (struct pollfd){ warden->resolvers[i].fds[k], POLLIN, 0 };
@@ -197,7 +235,7 @@ static int wait_ms(const struct warden *warden, bool may_take, uint64_t now_ms)
 {
 	uint64_t next_ms = relay_next_ms(warden), most_ms = !may_take ? 10 : tcp_is_open(warden) ? 1000 : 5000;
 
-	if (next_ms <= now_ms)
+	if (next_ms <= now_ms || named_is_busy(warden))
 		return 0;
 	return (int)(next_ms - now_ms < most_ms ? next_ms - now_ms : most_ms);
 }
@@ -218,6 +256,11 @@ static void attend(struct warden *warden, const struct pollfd polls[POLLS], uint
 	}
 	if (polls[POLL_DENIALS].revents)
 		denials_take(warden, now_ms);
+	for (size_t i = 0; i < ARRAY_SIZE(warden->named->listen_fds); i++)
+		if (polls[POLL_NAMED_LISTENERS + i].revents)
+			named_accept(warden, i, now_ms);
+	if (polls[POLL_NAMED].revents || named_is_busy(warden))
+		named_serve(warden, now_ms);
 }
 
 /* The guardian says nothing: what can be read of its channel is its end. */
@@ -226,10 +269,10 @@ static int serve(struct warden *warden)
 	for (;;) {
 		struct pollfd polls[POLLS];
 		uint64_t now_ms = now();
-		bool may_take = bucket_has(&warden->queries, now_ms);
-		size_t count = list_polls(warden, may_take, polls);
+		bool may_take = bucket_has(&warden->queries, now_ms), may_accept = named_may_accept(warden, now_ms);
+		size_t count = list_polls(warden, may_take, may_accept, polls);
 
-		if (poll(polls, count, wait_ms(warden, may_take, now_ms)) < 0 && errno != EINTR)
+		if (poll(polls, count, wait_ms(warden, may_take && (may_accept || warden->named->epoll_fd < 0), now_ms)) < 0 && errno != EINTR)
 			return 1;
 		if (polls[POLL_EVENTS].revents)
 			return 0;
@@ -237,6 +280,7 @@ static int serve(struct warden *warden)
 		attend(warden, polls, now_ms);
 		relay_keep_time(warden, now_ms);
 		tcp_keep_time(warden, now_ms);
+		named_keep_time(warden, now_ms);
 		report_keep_time(warden, now_ms);
 	}
 }
@@ -252,9 +296,13 @@ static bool say(const struct warden *warden, uint32_t word, const char *text)
 int warden_main(const struct warden_start *start)
 {
 	static struct warden warden;
+	static struct named named;
 	struct err err = ERR_INIT;
 	int r;
 
+	warden.named = &named;
+	named_clear(&named);
+	signal(SIGPIPE, SIG_IGN);	/* splice has no other way to be told */
 	warden.settings = start->settings;
 	warden.names_fd = start->names_fd;
 	warden.netns_fd = start->netns_fd;

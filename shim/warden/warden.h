@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The warden: the process that reads what the container asks of DNS and what resolvers answer. It holds no capability, runs
- * as a user of its own in an empty root, and can neither open nor connect anything: its sockets were made before. After it
- * has said that it is ready it allocates nothing; each table below has its size for good.
+ * The warden: the process that reads what the container asks of DNS, what resolvers answer, and what connections say first
+ * (named.h). It holds no capability, runs as a user of its own in an empty root, and can open nothing: its sockets were made
+ * before, or come from the gate, and only those can be connected. After it has said that it is ready it allocates nothing;
+ * each table below has its size for good.
  */
 #ifndef QUOD_WARDEN_WARDEN_H
 #define QUOD_WARDEN_WARDEN_H
@@ -88,7 +89,13 @@ struct known {
 	char name[NAME_SIZE];
 };
 
+/* Descriptors from here on are resolvers' sockets, some of them in the host's network namespace: never connected again. */
+#define FIXED_FDS 1024	/* a power of two */
+
+struct named;
+
 struct warden {
+	struct named *named;
 	const struct warden_settings *settings;
 	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
@@ -107,8 +114,10 @@ struct warden {
 	} recent[RECENT_NAMES];
 	struct refused {
 		uint64_t said_ms;
-		uint32_t reason, repeated;
+		uint32_t word, reason, repeated;
 		uint16_t type;
+		uint16_t port;		/* of a connection, as is the address */
+		struct address address;
 		char name[NAME_SIZE];
 	} refused[REFUSED_NAMES];
 	uint32_t unsaid;		/* refusals of which nobody was told */
@@ -137,6 +146,7 @@ int warden_main(const struct warden_start *start);
 
 /* warden-sockets.c: those for names only where names are allowed */
 int warden_open_sockets(struct warden *warden, struct err *err);
+int warden_open_listener(const struct address *address, uint16_t port, int type, int *made, struct err *err);
 
 /* dns-relay.c: false when there will be no answer */
 bool relay_query(struct warden *warden, const struct client *client, const uint8_t *bytes, size_t size, uint64_t now_ms);
@@ -148,6 +158,9 @@ void warden_random(struct warden *warden, void *bytes, size_t len);
 
 /* dns-learn.c: 0, or the errno with which the kernel's set could not be changed */
 int warden_learn(struct warden *warden, const struct ruleset_opening *openings, size_t count);
+
+/* A socket for TCP in the container's namespace, with the warden's mark; 0 or an errno. */
+int warden_make_socket(struct warden *warden, uint8_t family, int *made);
 
 /* denials.c */
 void denials_take(struct warden *warden, uint64_t now_ms);
@@ -167,6 +180,12 @@ bool bucket_take(struct bucket *bucket, uint64_t now_ms);
 bool bucket_has(struct bucket *bucket, uint64_t now_ms);
 bool report_may_ask(struct warden *warden, const char *name, uint64_t now_ms);	/* names_per_minute */
 void report_refused(struct warden *warden, const struct dns_question *question, uint32_t reason, uint64_t now_ms);
+struct report_place {
+	const struct address *address;
+	uint16_t port;
+	const char *name;	/* "" when none was said */
+};
+void report_disconnected(struct warden *warden, const struct report_place *place, uint32_t reason, uint64_t now_ms);
 void report_answered(struct warden *warden, const struct dns_question *question, const struct dns_addresses *addresses);
 void report_keep_time(struct warden *warden, uint64_t now_ms);
 

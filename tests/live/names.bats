@@ -420,14 +420,14 @@ asked() { # NAME: the first name server was asked
 	[[ $output == *'port 1055 of the container'*'Address already in use'* ]]
 }
 
-@test "names: verify_name, which isn't in force yet, refuses names on 443 and 80, and only there" {
+@test "names: what no name can be bound to, and too many ports, are refused in words" {
 	write_profile verify <<-'J'
-		{ "version": 1, "extends": "balanced", "egress": { "allow": ["good.test", "db.test:5432"] } }
+		{ "version": 1, "extends": "balanced", "egress": { "allow": ["good.test", "good.test:443/udp", "db.test:5432"] } }
 	J
 	make_bundle "$BATS_TEST_TMPDIR/b"
 	run quod-verify run --bundle "$BATS_TEST_TMPDIR/b" c9
 	[ "$status" = 1 ]
-	[[ $output == *"'good.test': "*'"verify_name": false'*'(egress.verify_name)' ]]
+	[[ $output == *"'good.test:443/udp': QUIC hides its name"*'"verify_name": false'*'(egress.verify_name)' ]]
 	[[ $output != *db.test* ]]
 	write_profile verify <<-'J'
 		{ "version": 1, "extends": "balanced", "egress": { "verify_name": false, "allow": ["good.test:1-17"] } }

@@ -229,9 +229,6 @@ refuses() {
 		refuses "{ \"version\": 1, $each }" "$key: "
 		[[ $output == *'not enforced by this version'* ]]
 	done <<-'EOT'
-		egress.verify_name|"egress": { "allow": ["a.example"] }
-		egress.verify_name|"egress": { "allow": ["a.example:8443/tls"] }
-		egress.verify_name|"egress": { "allow": ["a.example:440-450"] }
 		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
 		egress.via|"egress": { "via": "10.0.0.7:3128" }
 		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
@@ -248,7 +245,7 @@ refuses() {
 	run quodctl profile check fine.json
 	says 0 'fine.json: ok'
 	profile names <<-'EOT'
-		{ "version": 1, "egress": { "allow": ["a.example:22", "*.b.example:5432@10.0.0.0/8", "c.example/icmp", "10.0.0.1:53/udp"],
+		{ "version": 1, "egress": { "allow": ["a.example:22", "*.b.example:5432@10.0.0.0/8", "c.example/icmp", "10.0.0.1:53/udp", "w.example", "w.example:8443/tls"],
 		  "deny": [{ "of": "**.d.example", "except": ["e.d.example"] }], "dns": { "upstream": ["10.0.0.53"] } },
 		  "audit": { "record": ["dns"] } }
 	EOT
@@ -259,6 +256,13 @@ refuses() {
 @test "profile: a name on more ports than an entry may have is refused" {
 	refuses '{ "version": 1, "egress": { "allow": ["a.example:1000-1016"] } }' "'a.example:1000-1016': one entry of a name has at most 16 ports"
 	refuses '{ "version": 1, "egress": { "allow": ["a.example:*"], "verify_name": false } }' "one entry of a name has at most 16 ports"
+}
+
+@test "profile: QUIC can't be bound to a name" {
+	refuses '{ "version": 1, "egress": { "allow": ["a.example:443/udp"] } }' "egress.verify_name: 'a.example:443/udp': QUIC hides its name"
+	profile quic <<<'{ "version": 1, "egress": { "allow": ["a.example:443/udp"], "verify_name": false } }'
+	run quodctl profile check quic.json
+	says 0 'quic.json: ok'
 }
 
 @test "profile: diff says key by key what B allows" {
