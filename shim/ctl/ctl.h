@@ -33,6 +33,7 @@ int learn_main(struct ctl *ctl);
 int metrics_main(struct ctl *ctl);
 int profile_main(struct ctl *ctl);
 int ps_main(struct ctl *ctl);
+int report_main(struct ctl *ctl);
 int setup_main(struct ctl *ctl);
 int top_main(struct ctl *ctl);
 int verify_main(struct ctl *ctl);

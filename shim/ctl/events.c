@@ -55,7 +55,7 @@ static enum tone tone_of(const char *event)
 }
 
 /* Strings as they are, all else as JSON; every value escaped by whoever prints. */
-static void put_members(struct buf *buf, const struct json *record)
+void ctl_put_members(struct buf *buf, const struct json *record)
 {
 	static const char *const elsewhere[] = { "v", "time", "seq", "event", "container", "engine", "profile", "digest", "prev", "hash" };
 
@@ -119,7 +119,7 @@ static void print_for_people(const char *text, size_t len)
 	line.len = 0;
 	put_column(&line, *id ? id : "-", 12);
 	put_column(&line, *text_of(record, "profile") ? text_of(record, "profile") : "-", 10);
-	put_members(&members, record);
+	ctl_put_members(&members, record);
 	buf_put_plain(&line, members.data ? members.data : "");
 	while (line.len && line.data[line.len - 1] == ' ')
 		line.data[--line.len] = '\0';

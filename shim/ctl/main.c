@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{ "learn", learn_main, "learn [--group] [--base NAME] [--since TIME] CONTAINER|AUDIT-FILE" },
 	{ "metrics", metrics_main, "metrics" },
 	{ "ps", ps_main, "ps [--ended|--all]" },
+	{ "report", report_main, "report CONTAINER|--since TIME [CONTAINER]" },
 	{ "top", top_main, "top [--once]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
@@ -152,7 +153,7 @@ static void take_options(struct ctl *ctl, char **argv, char **groups)
 /* An option without effect would be a promise that isn't kept. */
 static bool takes_profiles(const struct command *command)
 {
-	static const char *const names[] = { "doctor", "explain", "group", "learn", "profile", "why" };
+	static const char *const names[] = { "doctor", "explain", "group", "learn", "profile", "report", "why" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], command->name))

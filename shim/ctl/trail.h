@@ -35,6 +35,9 @@ int trail_next(struct trail *trail, const char **line, size_t *len, struct audit
 int ctl_audit_check(const struct ctl *ctl, const struct audit_settings *settings, const char *head, struct audit_check *check,
 		    struct err *err);
 
+/* A record's members but those that each one has, "name=value ...", not escaped (events.c). */
+void ctl_put_members(struct buf *buf, const struct json *record);
+
 /* One line on stderr for lines that are no records and records that were not there any more; nothing without. */
 void trail_say_losses(const struct trail *trail);
 

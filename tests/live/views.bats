@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What quodctl shows of a host and its containers, with real engines: ps, events, doctor, metrics, top.
+# What quodctl shows of a host and its containers, with real engines: ps, events, doctor, metrics,
+# top, report.
 
 bats_require_minimum_version 1.5.0
 load ../helpers
@@ -386,4 +387,18 @@ value_of() {
 	[ "$(grep -c 'quodctl top ' <<<"$output")" -ge 2 ]
 	[[ $output == *$'\033[?1049h'*"${under:0:12}"*$'\033[?1049l'* ]]
 	[ "$(grep -o -- '[- ]icanon' <<<"$output" | sort | uniq -c | tr -s ' ')" = " 2 icanon" ]
+}
+
+@test "views: report is a page of what a container of Docker's did, with the limits that it ran under" {
+	quodctl report "${under:0:12}" >"$BATS_TEST_TMPDIR/report.html"
+	run cat "$BATS_TEST_TMPDIR/report.html"
+	[[ $output == *"<code>$under</code>"*"it is running"*"of 1h 00m 00s"*"of 0h 30m 00s"*"two.denied.test"*"no entry allows it"* ]]
+	docker run --rm --network none --runtime quod-view --name gone quod.test/busybox:1 true
+	quodctl --json report --since 1h | jq -e --arg id "$under" 'map(.id) | index($id) != null'
+	wait_for 10 has_ended_report
+}
+
+has_ended_report() {
+	quodctl --json report --since 1h | jq -e '.[0] | .ended == "exit 0" and .profile == "view" and (.running | not) and
+		.budgets.wall.limit == 3600000 and (.budgets.wall.points | length) >= 2'
 }
