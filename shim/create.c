@@ -19,6 +19,7 @@
 #include "shim/placeholders.h"
 #include "shim/record-make.h"
 #include "shim/shim.h"
+#include "shim/state/halts.h"
 #include "shim/told.h"
 
 struct creation {
@@ -78,6 +79,7 @@ static int write_record(const struct shim *shim, struct creation *creation, stru
 		.bundle = decision->bundle.path,
 		.digest = decision->digest,
 		.ledger_key = decision->ledger_key,
+		.identity = decision->identity,
 		.engine = engine_name(decision->facts.engine),
 		.plan = decision->has_plan ? &decision->plan : NULL,
 	};
@@ -140,6 +142,9 @@ static int enact(const struct shim *shim, struct creation *creation, struct err 
 	}
 	if (!r)
 		r = write_record(shim, creation, err);
+	/* After the record: whoever halts marks first and lists the records then. */
+	if (!r && !decision->selection.is_unmanaged)
+		r = halts_check(&shim->places, decision->identity, decision->facts.id, selection_name(&decision->selection), err);
 	if (!r)
 		r = audit_create(shim, creation, err);
 	return r;

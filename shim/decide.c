@@ -72,12 +72,14 @@ static void find_ledger_key(const struct shim *shim, struct decision *decision, 
 	const char *uid = oci_annotation(&decision->config, "io.kubernetes.cri.sandbox-uid");
 	const char *name = oci_annotation(&decision->config, "io.kubernetes.cri.container-name");
 
+	if (decision->facts.engine == ENGINE_CRI && uid && name)
+		state_key(uid, name, decision->identity);
+	else
+		memcpy(decision->identity, shim->key, sizeof(decision->identity));
 	if (shared)
 		state_key(input->profile->budgets.scope == SCOPE_POD ? "pod" : "workspace", shared, decision->ledger_key);
-	else if (decision->facts.engine == ENGINE_CRI && uid && name)
-		state_key(uid, name, decision->ledger_key);
 	else
-		memcpy(decision->ledger_key, shim->key, sizeof(decision->ledger_key));
+		memcpy(decision->ledger_key, decision->identity, sizeof(decision->ledger_key));
 }
 
 static void digest_profile(const struct profile *profile, char digest[SHA256_HEX])

@@ -22,6 +22,7 @@ struct decision {
 	struct facts_held held;
 	struct ledger ledger;
 	char ledger_key[STATE_KEY];
+	char identity[STATE_KEY];	/* by which it is known again after a restart */
 	char digest[SHA256_HEX];	/* of the resolved profile; "" until it was chosen */
 	char *state_dir, *deadline;
 	bool has_plan;

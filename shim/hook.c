@@ -228,6 +228,14 @@ static int begin_ledger(const struct hook *hook, struct ledger *ledger, struct e
 	return ledger_begin(hook->places.ledger_dir, hook->record.ledger_key, &reset, ledger, err);
 }
 
+/* Whoever halts marks first and asks for a guardian then: now that there is one, one of the two sees the other. */
+static int check_halted(const struct hook *hook, struct err *err)
+{
+	if (faccessat(hook->state_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	return err_set(err, EPERM, "container %s is halted (quodctl release %s)", hook->record.id, hook->record.id);
+}
+
 static int run(struct hook *hook, struct err *err)
 {
 	struct ledger ledger;
@@ -245,7 +253,7 @@ static int run(struct hook *hook, struct err *err)
 		r = install_rules(hook, &ledger, err);
 	if (!r)
 		r = start_helpers(hook, &ledger, err);
-	return r;
+	return r ? r : check_halted(hook, err);
 }
 
 /* crun keeps what a hook says to itself. */

@@ -19,13 +19,26 @@ enum needs {
 	NEEDS_DESCRIPTORS = 4,	/* those that the container gets must be sockets or pipes */
 };
 
-/* Handed on, but only for a container of quod's. */
+/* Handed on, but only for a container of quod's that is not halted: what was written down of it could be begun again elsewhere. */
 static int checkpoint_main(struct shim *shim)
 {
 	struct own_container own = OWN_CONTAINER_INIT;
 	struct err err = ERR_INIT;
 
-	if (own_open(shim, &own, &err) == 0)
+	if (own_open(shim, &own, &err) == 0 && own_check_halted(shim, &own, &err) == 0)
+		runtime_exec(shim->runtime, shim->argv, &err);
+	own_release(&own);
+	return report_failure(shim, err.text);
+}
+
+/* What is halted stands still already; paused besides, it would be so after its release. */
+static int pause_main(struct shim *shim)
+{
+	struct own_container own = OWN_CONTAINER_INIT;
+	struct err err = ERR_INIT;
+	int r = oci_cmdline_id(&shim->line) ? own_open(shim, &own, &err) : -ENOENT;
+
+	if (r == -ENOENT || (!r && own_check_halted(shim, &own, &err) == 0))
 		runtime_exec(shim->runtime, shim->argv, &err);
 	own_release(&own);
 	return report_failure(shim, err.text);
@@ -60,6 +73,7 @@ static const struct command {
 	{ OCI_START, start_main, NEEDS_STRICT | NEEDS_CONFIG },
 	{ OCI_RESUME, start_main, NEEDS_STRICT | NEEDS_CONFIG },
 	{ OCI_CHECKPOINT, checkpoint_main, NEEDS_STRICT },
+	{ OCI_PAUSE, pause_main, 0 },
 	{ OCI_MOUNTS, mounts_main, NEEDS_STRICT },
 	{ OCI_DELETE, delete_main, 0 },
 	{ OCI_STATE, answer_main, 0 },

@@ -50,6 +50,17 @@ bool own_is_unmanaged(const struct own_container *own)
 	return !strcmp(own->record.profile, "unmanaged");
 }
 
+int own_check_halted(const struct shim *shim, const struct own_container *own, struct err *err)
+{
+	const char *command = oci_command_name(shim->line.command), *id = own->record.id;
+
+	if (own_is_unmanaged(own))
+		return 0;
+	if (faccessat(own->dir_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, EPERM, "%s refused: container %s is halted (quodctl release %s)", command, id, id);
+	return errno == ENOENT ? 0 : err_set_errno(err, errno, "container %s: halted", id);
+}
+
 int own_check_running(const struct shim *shim, const struct own_container *own, struct err *err)
 {
 	const char *command = oci_command_name(shim->line.command), *id = own->record.id;
@@ -58,10 +69,8 @@ int own_check_running(const struct shim *shim, const struct own_container *own, 
 
 	if (own_is_unmanaged(own))
 		return 0;
-	if (faccessat(own->dir_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, EPERM, "%s refused: container %s is halted (quodctl release %s)", command, id, id);
-	if (errno != ENOENT)
-		return err_set_errno(err, errno, "container %s: halted", id);
+	if (own_check_halted(shim, own, err) < 0)
+		return -err->code;
 	if (ledger_read(shim->places.ledger_dir, own->record.ledger_key, &ledger, err) < 0)
 		return err_wrap(err, "container %s", id);
 	budgets_forget(own->profile, false, &ledger);

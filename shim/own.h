@@ -21,6 +21,9 @@ void own_release(struct own_container *own);
 /* A rule said "unmanaged": handed on untouched. */
 bool own_is_unmanaged(const struct own_container *own);
 
+/* -EPERM when the container is halted. */
+int own_check_halted(const struct shim *shim, const struct own_container *own, struct err *err);
+
 /* -EPERM when the container is halted or a budget of it is spent: nothing may be started in it. */
 int own_check_running(const struct shim *shim, const struct own_container *own, struct err *err);
 

@@ -74,6 +74,7 @@ struct json *record_make(struct json_tree *tree, const struct record_parts *part
 		{ "bundle", parts->bundle }, { "engine", parts->engine },
 		{ "profile", parts->profile_name }, { "digest", parts->digest },
 		{ "chosen_by", parts->chosen_by }, { "ledger_key", parts->ledger_key },
+		{ "identity", parts->identity },
 	};
 
 	json_set(tree, root, "version", json_make_int(tree, RECORD_VERSION));

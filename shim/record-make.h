@@ -10,7 +10,7 @@ struct record_parts {
 	const struct shim *shim;
 	const struct profile *profile;		/* NULL: unmanaged */
 	const struct strings *tightened_by;
-	const char *profile_name, *chosen_by, *bundle, *digest, *ledger_key, *engine;
+	const char *profile_name, *chosen_by, *bundle, *digest, *ledger_key, *identity, *engine;
 	const struct plan *plan;		/* NULL: unmanaged */
 };
 

@@ -113,6 +113,7 @@ static int read_one(const char *key, void *data)
 	if (dir_fd < 0 || record_read(dir_fd, &live.record, &err) < 0)
 		return 0;	/* between create and delete: none yet, or none any more */
 	live.pid = first_process(places, key);
+	live.is_halted = faccessat(dir_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 	if (take_budgets(&live, places, dir_fd, &err) < 0) {
 		ctl_fail("%s: %s", live.record.id, err.text);
 		record_release(&live.record);

@@ -16,6 +16,7 @@ struct live_budget {
 
 struct live {
 	struct record record;
+	bool is_halted;			/* by an administrator (quodctl halt) */
 	bool is_unmanaged;		/* a rule leaves it as it is: it has neither budgets nor limits */
 	pid_t pid;			/* of its first process; 0 when it is not there (any more) */
 	struct live_budget budgets[LIVE_BUDGETS];

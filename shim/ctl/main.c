@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quodctl, the operator's tool: a table of commands, each a query of the rooms below. Nothing here changes a container;
- * everything that is printed for people is escaped. Exit status: 0 yes, 1 no, 2 usage or failure.
+ * quodctl, the operator's tool: a table of commands, each a query of the rooms below, or an order to a guardian. Everything that is printed for people is escaped. Exit status: 0 yes, 1 no, 2 usage or failure.
  */
 #include "shim/ctl/ctl.h"
 
@@ -30,6 +29,8 @@ static const struct command commands[] = {
 	{ "report", report_main, "report CONTAINER|--since TIME [CONTAINER]" },
 	{ "top", top_main, "top [--once]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
+	{ "halt", halt_main, "halt CONTAINER | --profile NAME | --all" },
+	{ "release", release_main, "release CONTAINER | --profile NAME | --all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
 	{ "setup", setup_main, "setup docker|containerd|crio|podman|host [--profile NAME]... [--default[=NAME]]\n"
 	  "                     [--dry-run] [--remove] [--check] [--config FILE] [--root DIR]" },

@@ -49,7 +49,7 @@ static void list_live(struct listing *listing, const struct live *live)
 {
 	static const char *const names[LIVE_BUDGETS] = { "wall_ms", "cpu_ms", "egress" };
 	const struct record *record = &live->record;
-	const char *status = live->pid ? "running" : "stopped";
+	const char *status = live->is_halted ? "halted" : live->pid ? "running" : "stopped";
 	struct json_tree *tree = listing->tree;
 	struct json *node = json_make_object(tree), *left = json_make_object(tree);
 

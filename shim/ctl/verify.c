@@ -98,6 +98,7 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	if (!r)
 		r = read_config(state_fd, &config, &err);
 	verify.profile = profile;
+	verify.is_halted = state_fd >= 0 && faccessat(state_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	verify.config = config ? json_root(config) : NULL;
 	if (!r)
 		r = proof_look(&verify, &ctl->places, &err);

@@ -211,3 +211,15 @@ int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err)
 	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE, alive_ms);
 	return nft_batch_commit(nl_fd, &builder, NULL, err);
 }
+
+/* The add makes the delete find one. */
+int ruleset_close(int nl_fd, struct err *err)
+{
+	char memory[2048] __attribute__((aligned(8)));
+	struct nft_builder builder = NFT_BUILDER(memory);
+
+	nft_batch_begin(&builder);
+	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE, 1);
+	ruleset_put_alive(&builder, NFT_MSG_DELSETELEM, 0, 1);
+	return nft_batch_commit(nl_fd, &builder, NULL, err);
+}

@@ -72,6 +72,9 @@ int ruleset_adopt(int nl_fd, struct err *err);
 /* Renews the dead man's switch for `alive_ms` from now. Allocates nothing. */
 int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);
 
+/* Puts the dead man's switch out: nothing passes from now on until it is renewed. Allocates nothing. */
+int ruleset_close(int nl_fd, struct err *err);
+
 /* One place that a name leads to. */
 struct ruleset_opening {
 	uint8_t family;			/* 4 or 6 */

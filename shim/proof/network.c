@@ -145,8 +145,10 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 	bool has_names = json_bool(json_get(json_get(proof->record->plan, "ruleset"), "has_names"), false) &&
 			 json_bool(json_get(proof->record->plan, "has_network"), false);
 	bool observes = proof->profile->egress.mode == EGRESS_OBSERVE && json_bool(json_get(proof->record->plan, "has_network"), false);
-	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive && (probe->table.has_names || !has_names) &&
-		     (observes || !probe->table.observes);
+	/* of a namespace that it shares, whether it is halted says nothing */
+	bool is_closed = proof->is_halted && json_bool(json_get(proof->record->plan, "has_network"), false);
+	bool whole = !probe->error && probe->table.is_whole && probe->table.is_alive != is_closed &&
+		     (probe->table.has_names || !has_names) && (observes || !probe->table.observes);
 
 	proof_add(proof, "egress.allow", probe->error ? PROOF_INCONCLUSIVE : whole ? PROOF_PROVEN : PROOF_FAILED,
 		   "nf_tables of its namespace", observes ? "records all but %zu entries" : "drops all but %zu entries",
@@ -157,6 +159,7 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 		proof_saw(proof, "%s%s", !probe->table.has_table ? "no table" :
 			   !probe->table.is_whole ? "the table was changed" :
 			   has_names && !probe->table.has_names ? "DNS is not turned to the warden" :
+			   is_closed ? (probe->table.is_alive ? "OPEN, though it is halted" : "closed: it is halted") :
 			   !probe->table.is_alive ? "closed: its gate does not renew it" :
 			   probe->table.observes ? "NOTHING IS REFUSED: table quod observes" : "table quod, policy drop",
 			   probe->table.is_owned ? ", owned by its gate" : "");

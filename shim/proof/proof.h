@@ -28,6 +28,7 @@ struct proof {
 	const struct profile *profile;
 	const struct json *config;	/* what the runtime was given */
 	enum proof_stage stage;
+	bool is_halted;			/* by an administrator: then nothing at all may pass */
 	struct spaces spaces;
 	struct proof_row *rows;
 	size_t count;

@@ -114,6 +114,9 @@ static int take_fields(struct record *record, struct err *err)
 		if (!*strings[i].to)
 			return err_set(err, EPROTO, "%s: no string '%s'", RECORD_NAME, strings[i].name);
 	}
+	record->identity = json_string(json_get(record->root, "identity"));
+	if (!record->identity)
+		record->identity = record->key;
 	record->profile_json = json_get(record->root, "profile_json");
 	record->plan = json_get(record->root, "plan");
 	if (!json_is(record->profile_json, JSON_OBJECT))

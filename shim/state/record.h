@@ -29,12 +29,13 @@ void state_places_init(struct state_places *places);
 void state_key(const char *runtime_root, const char *id, char key[STATE_KEY]);
 
 /* record.json is an object with "version" and a member for each field below, of the same name; the strings, "created_s" and
- * "profile_json" must be there, "plan" and "guardian_pid" may be absent; other members are left to those who know them. */
+ * "profile_json" must be there, "plan", "identity" and "guardian_pid" may be absent; other members are left to those who know them. */
 struct record {
 	struct json_tree *tree;		/* owns everything */
 	struct json *root;
 	const char *id, *key, *runtime_root, *runtime, *bundle;	/* bundle: the engine's own path */
 	const char *engine, *profile, *digest, *chosen_by, *ledger_key;
+	const char *identity;	/* by which it is known again after a restart (halts.h) */
 	const struct json *profile_json;	/* resolved */
 	const struct json *plan;		/* edits, rules, budgets as decided */
 	int64_t created_s;

@@ -192,6 +192,7 @@ static void open_processes(const char *mounts, const char *groups, pid_t pid, st
 			continue;
 		cgroup->kill_fd = controllers[i][0] ? -1 : open_file(fd, "cgroup.kill", O_WRONLY);
 		cgroup->freeze_fd = controllers[i][0] ? -1 : open_file(fd, "cgroup.freeze", O_WRONLY);
+		cgroup->events_fd = controllers[i][0] ? -1 : open_file(fd, "cgroup.events", O_RDONLY);
 		cgroup->dir_fd = steal_fd(&fd);
 		break;
 	}
@@ -227,7 +228,7 @@ int cgroup_open(pid_t pid, struct cgroup *cgroup, struct err *err)
 	cleanup_free char *mounts = NULL, *groups = NULL;
 	char path[64];
 
-	*cgroup = (struct cgroup){ .dir_fd = -1, .kill_fd = -1, .freeze_fd = -1, .cpu_fd = -1, .memory_fd = -1, .pids_fd = -1 };
+	*cgroup = (struct cgroup)CGROUP_INIT;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	groups = read_proc(path, err);
 	if (groups)

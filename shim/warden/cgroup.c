@@ -97,6 +97,15 @@ int cgroup_freeze(const struct cgroup *cgroup, bool frozen)
 	return pwrite(cgroup->freeze_fd, word, strlen(word), 0) < 0 ? -errno : 0;
 }
 
+bool cgroup_is_frozen(const struct cgroup *cgroup)
+{
+	char text[64];
+
+	if (!cgroup->freeze_is_v1)
+		return read_event(cgroup->events_fd, "frozen") == 1;
+	return !read_small(cgroup->freeze_fd, text, sizeof(text)) && !strncmp(text, "FROZEN", 6);
+}
+
 static int kill_listed(int procs_fd)
 {
 	char text[4096 + 1];
@@ -184,7 +193,8 @@ int cgroup_kill(const struct cgroup *cgroup)
 
 void cgroup_close(struct cgroup *cgroup)
 {
-	int *fds[] = { &cgroup->dir_fd, &cgroup->kill_fd, &cgroup->freeze_fd, &cgroup->cpu_fd, &cgroup->memory_fd, &cgroup->pids_fd };
+	int *fds[] = { &cgroup->dir_fd, &cgroup->kill_fd, &cgroup->freeze_fd, &cgroup->cpu_fd, &cgroup->memory_fd, &cgroup->pids_fd,
+			&cgroup->events_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)

@@ -22,7 +22,10 @@ struct cgroup {
 	int cpu_fd;		/* cpuacct.usage or cpu.stat, or -1 */
 	bool cpu_is_v1;
 	int memory_fd, pids_fd;	/* memory.events or memory.oom_control, pids.events, or -1 */
+	int events_fd;		/* cgroup.events (version 2) or -1 */
 };
+
+#define CGROUP_INIT { -1, -1, -1, false, -1, false, -1, -1, -1 }
 
 /* Opens what there is of the cgroups of `pid`, as this process sees them. Absent ones are -1 and no error. */
 int cgroup_open(pid_t pid, struct cgroup *cgroup, struct err *err);
@@ -32,6 +35,7 @@ void cgroup_close(struct cgroup *cgroup);
 
 int cgroup_read_cpu_us(const struct cgroup *cgroup, uint64_t *cpu_us);	/* negative errno when the cgroup has gone */
 int cgroup_freeze(const struct cgroup *cgroup, bool frozen);		/* does not wait until it is */
+bool cgroup_is_frozen(const struct cgroup *cgroup);			/* all that is in it stands still */
 
 /* One round: SIGKILL to every process in the cgroup and below, what is frozen thawed. Returns how many processes it saw, 0
  * when it is empty or gone, negative errno. */

@@ -103,18 +103,22 @@ static int move_cut(struct gate *gate, uint64_t cut_at_bytes)
 	return r;
 }
 
-static bool beat(struct gate *gate, uint64_t cut_at_bytes)
+static bool beat(struct gate *gate, const struct gate_message *order)
 {
 	struct gate_message answer = { .word = GATE_COUNTERS };
 	struct err err = ERR_INIT;
 	bool said;
-	int r = move_cut(gate, cut_at_bytes);
+	int r = move_cut(gate, order->cut_at_bytes);
 
-	if (!r)
+	/* Closing must not wait for what could not be counted. */
+	if (order->is_closed)
+		r = ruleset_close(gate->settings->nl_fd, &err);
+	else if (!r)
 		r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
 	if (!r)
 		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);
 	answer.error = -r;
+	answer.is_closed = order->is_closed != 0;
 	answer.cut_at_bytes = gate->cut_at_bytes;
 	return say(gate, &answer, &said);
 }
@@ -131,7 +135,7 @@ static int hear(struct gate *gate)
 		return 0;
 	if (got != (ssize_t)sizeof(message) || message.word != GATE_BEAT)
 		return -1;
-	return beat(gate, message.cut_at_bytes);
+	return beat(gate, &message);
 }
 
 /* Every packet of it carries the mark: whose it is can be seen, wherever it goes it is judged as the container's are. */

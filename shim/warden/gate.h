@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate: the one process that works with CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
- * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch, say what has
- * been counted, and close at so many bytes out; and two of the warden's: "learn", let these addresses out for so long, and
- * "socket", make one for TCP that carries the warden's mark, in the container's network namespace, where it lives. Into which
- * table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It reads nothing of the
+ * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch (or, of a halted
+ * container, put it out), say what has been counted, and close at so many bytes out; and two of the warden's: "learn", let these
+ * addresses out for so long, and "socket", make one for TCP that carries the warden's mark, in the container's network namespace,
+ * where it lives. Into which table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It
+ * reads nothing of the
  * container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
 #ifndef QUOD_WARDEN_GATE_H
@@ -42,6 +43,7 @@ struct gate_message {
 				   installed. GATE_COUNTERS: what is in force */
 	int32_t error;		/* GATE_COUNTERS: 0, or the positive errno with which the renewal or the reading failed:
 				   the table is gone (ENOENT) or another's (EPERM) */
+	uint32_t is_closed;	/* GATE_BEAT: nothing is to pass. GATE_COUNTERS: so it is */
 	struct ruleset_counters counters;	/* zero with an error */
 };
 

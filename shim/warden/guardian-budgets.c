@@ -108,7 +108,8 @@ static void begin_period(struct guardian *guardian)
 	guardian->is_anew = false;
 	if (guardian->phase == PHASE_FROZEN) {
 		guardian->phase = PHASE_RUNNING;
-		cgroup_freeze(&guardian->cgroup, false);
+		if (!guardian->is_halted)
+			cgroup_freeze(&guardian->cgroup, false);
 	}
 	guardian->beat_ms = 0;
 	guardian_tell(guardian);
@@ -194,7 +195,7 @@ uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms)
 	const struct budget *wall = &guardian->budgets[BUDGET_WALL];
 	uint64_t next_ms = earlier(guardian->beat_ms, guardian->ledger_ms), to_mark = budget_to_next_mark(wall), at_ms;
 
-	next_ms = earlier(earlier(next_ms, guardian->own_ms), guardian->protect_ms);
+	next_ms = earlier(earlier(next_ms, guardian->own_ms), earlier(guardian->protect_ms, guardian->halt_ms));
 	if (guardian->has_leash)
 		next_ms = earlier(next_ms, leash_next_ms(&guardian->leash));
 	if (is_ending(guardian))

@@ -78,7 +78,7 @@ int guardian_start_gate(struct guardian *guardian, struct err *err)
 /* 0, or the errno of a channel that has ended. A gate that is too slow to read is no end: it misses a beat. */
 static int send_beat(struct guardian *guardian)
 {
-	struct gate_message beat = { .word = GATE_BEAT, .cut_at_bytes = guardian->cut_at_bytes };
+	struct gate_message beat = { .word = GATE_BEAT, .cut_at_bytes = guardian->cut_at_bytes, .is_closed = guardian->is_halted };
 
 	if (send(guardian->channel_fd, &beat, sizeof(beat), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(beat))
 		return 0;
@@ -169,6 +169,8 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	if (message->error)
 		return;		/* unanswered, and counted as such */
 	guardian->unanswered = 0;
+	guardian->is_closed = message->is_closed;
+	guardian->denied_packets = message->counters.denied_packets;
 	if (guardian->gate_lost)
 		guardian_audit(guardian, "warden.back", "\"helper\":\"gate\"");
 	guardian->gate_lost = false;

@@ -202,7 +202,7 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 /* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */
 void guardian_remove_state(const struct warden_settings *settings)
 {
-	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian", "protected", "told/limits.json",
+	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian", "protected", CONTROL_SOCKET, "halted", "told/limits.json",
 					     "told/denied.jsonl" };
 	int dir_fd = open(settings->remove_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 

@@ -140,6 +140,7 @@ static void write_refused(struct guardian *guardian, const struct warden_event *
 	struct buf members = buf_fixed(memory, sizeof(memory));
 	bool has_name = guardian_is_name(event->text), is_sum = !event->text[0] && event->repeated && !event->type;
 
+	guardian->refused_names += event->repeated + 1;
 	if (is_sum) {
 		buf_printf(&members, "\"repeated\":%llu", (unsigned long long)event->repeated + 1);
 	} else {

@@ -64,7 +64,9 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.learn_fds = { -1, -1 },
 		.warden_fd = -1,
 		.title = title,
-		.cgroup = { -1, -1, -1, false, -1, false, -1, -1 },
+		.cgroup = CGROUP_INIT,
+		.control_fd = -1,
+		.halt_ms = UINT64_MAX,
 		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
 			     { .name = "cpu",
 			       .limit = settings->cpu_ms > UINT64_MAX / 1000 ? BUDGET_UNLIMITED : settings->cpu_ms * 1000,
@@ -75,6 +77,8 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.give_up_ms = UINT64_MAX,
 		.cpu_look_ms = UINT64_MAX,
 	};
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		guardian->clients[i].fd = -1;
 }
 
 static int open_own(struct guardian *guardian, struct err *err)
@@ -144,6 +148,8 @@ static int filter(const struct guardian *guardian, struct err *err)
 		/* the gate, and syslog */
 		CALL(sendto), CALL(sendmsg), CALL(recvfrom), CALL(recvmsg), CALL(connect),
 		CALL_IF(socket, LOCKDOWN_IS(0, AF_UNIX)),
+		/* orders */
+		CALL(accept4), { SCMP_SYS(getsockopt), 2, { LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_PEERCRED) } },
 		/* audit trail, ledger, counters */
 		CALL(openat), CALL(open), CALL(close), CALL(pread64), CALL(pwrite64), CALL(write), CALL(fstat), CALL(newfstatat),
 		CALL(fstatat64), CALL(stat), CALL(lstat), CALL(statx), CALL(flock), CALL(fsync), CALL(fdatasync), CALL(ftruncate), CALL(rename),
@@ -239,6 +245,8 @@ static int prepare(struct guardian *guardian, struct err *err)
 		r = guardian_first_beat(guardian, err);
 	if (!r && settings->has_table)
 		r = guardian_wait_warden(guardian, err);
+	if (!r)
+		r = guardian_open_control(guardian, WARDEN_FD_STATE, err);
 	if (!r)
 		r = guardian_write_note(guardian, WARDEN_FD_STATE, err);
 	close(WARDEN_FD_STATE);
@@ -349,6 +357,7 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 		guardian_say_limits(guardian, now_ms);
 		guardian_tell(guardian);
 	}
+	guardian_keep_halt(guardian, now_ms);
 	if (now_ms >= guardian->own_ms)
 		enter_own_cgroup(guardian);
 	if (now_ms >= guardian->ledger_ms || guardian->is_anew)
@@ -374,7 +383,7 @@ static void run(struct guardian *guardian)
 {
 	while (guardian->phase != PHASE_GONE) {
 		uint64_t now_ms = guardian_now_ms();
-		struct pollfd ends[] = {
+		struct pollfd ends[6 + CONTROL_POLLS] = {
 			{ .fd = guardian->signal_fd, .events = POLLIN },
 			{ .fd = guardian->timer_fd, .events = POLLIN },
 			{ .fd = guardian->channel_fd, .events = POLLIN },
@@ -383,6 +392,7 @@ static void run(struct guardian *guardian)
 			{ .fd = guardian->warden_fd, .events = POLLIN },
 		};
 
+		guardian_poll_control(guardian, ends + 6);
 		arm(guardian, guardian_next_ms(guardian, now_ms));
 		if (poll(ends, ARRAY_SIZE(ends), -1) < 0 && errno != EINTR)
 			return;		/* cannot be; whoever holds no leash any more must not pretend to */
@@ -401,6 +411,7 @@ static void run(struct guardian *guardian)
 			guardian_hear_gate(guardian, now_ms);
 		if (ends[5].revents && guardian->warden_fd >= 0)
 			guardian_hear_warden(guardian);
+		guardian_hear_control(guardian, ends + 6, now_ms);
 		keep_time(guardian, now_ms);
 	}
 }

@@ -6,6 +6,7 @@
 #ifndef QUOD_WARDEN_GUARDIAN_H
 #define QUOD_WARDEN_GUARDIAN_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@
 #include "shim/state/ledger.h"
 #include "shim/warden/budget.h"
 #include "shim/warden/cgroup.h"
+#include "shim/warden/control.h"
 #include "shim/warden/leash.h"
 #include "shim/warden/settings.h"
 
@@ -33,6 +35,16 @@ struct protected_path {
 	int fd;			/* the container's mount there */
 	char *place;		/* inside the container */
 	bool is_inside;		/* the container's root is its own by now */
+};
+
+/* An administrator's command that has connected; `word` is what it waits for, 0 for nothing. */
+#define CONTROL_CLIENTS 8
+#define CONTROL_POLLS (1 + CONTROL_CLIENTS)
+
+struct control_client {
+	int fd;			/* -1: free */
+	uint32_t word;
+	uint64_t until_ms;
 };
 
 struct guardian {
@@ -78,6 +90,13 @@ struct guardian {
 	uint64_t untold, untold_ms;	/* refusals that were summed up; when the next sum may be said */
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
+	int control_fd;			/* listens; -1 */
+	uid_t user;			/* whose orders are taken */
+	struct control_client clients[CONTROL_CLIENTS];
+	bool is_halted, was_paused;	/* by an administrator; by its engine before that */
+	bool is_closed;			/* the gate's word: nothing passes */
+	uint64_t halt_ms;		/* when to look at it next; UINT64_MAX never */
+	uint64_t denied_packets, refused_names;
 	char cause[128];		/* why it is being ended: "wall 8h spent"; "" while nothing ends it */
 };
 
@@ -111,6 +130,12 @@ void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
 int guardian_hold_protected(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_check_protected(struct guardian *guardian, bool table_changed, uint64_t now_ms);
 void guardian_let_protected_go(struct guardian *guardian);
+
+/* guardian-control.c: what an administrator asks */
+int guardian_open_control(struct guardian *guardian, int state_fd, struct err *err);
+void guardian_poll_control(const struct guardian *guardian, struct pollfd polls[CONTROL_POLLS]);
+void guardian_hear_control(struct guardian *guardian, const struct pollfd polls[CONTROL_POLLS], uint64_t now_ms);
+void guardian_keep_halt(struct guardian *guardian, uint64_t now_ms);
 
 /* guardian-told.c: what the container reads of its budgets */
 int guardian_open_told(struct guardian *guardian, int state_fd, struct err *err);

@@ -89,6 +89,6 @@ without_roff() {
 }
 
 @test "man: quodctl(8) has every event of the audit trail, and no other" {
-	same "$(grep -ohE '\b(shim_audit|guardian_audit|guardian_refused|say_limit)\(.*' shim/*.c shim/warden/*.c | grep -oE '"[a-z]+(\.[a-z]+)?"' | tr -d '"')" \
+	same "$(grep -ohE '\b(shim_audit|guardian_audit|guardian_refused|say_limit|ctl_audit)\(.*' shim/*.c shim/warden/*.c shim/ctl/*.c | grep -oE '"[a-z]+(\.[a-z]+)?"' | tr -d '"')" \
 		"$(tags_between man/quodctl.8 'Events and their' '.SH FILES')"
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an administrator's command asks of a container's guardian: one fixed order, one fixed answer, over a socket in the
+ * container's state directory. Only the directory's owner reaches it, and the guardian takes orders of its own user alone;
+ * nothing of the directory but `told` is ever seen in a container.
+ */
+#ifndef QUOD_WARDEN_CONTROL_H
+#define QUOD_WARDEN_CONTROL_H
+
+#include <stdint.h>
+
+#include "shim/base/err.h"
+
+#define CONTROL_SOCKET "control"
+#define CONTROL_VERSION 1u
+
+enum control_word {
+	CONTROL_LOOK = 1,	/* how it stands */
+	CONTROL_HALT,		/* freeze everything, close the network, and keep it so until CONTROL_RELEASE */
+	CONTROL_RELEASE,
+};
+
+struct control_order {
+	uint32_t version, word;
+};
+
+/* HALT and RELEASE are answered when it is so, or after CONTROL_WAIT_MS as it stands then. */
+#define CONTROL_WAIT_MS 2000u
+
+struct control_answer {
+	uint32_t version, word;
+	int32_t error;			/* 0, or the positive errno: nothing was done */
+	uint32_t is_halted;
+	uint32_t may_freeze, is_frozen;	/* it has a freezer of its own; every process stands still */
+	uint32_t has_network;		/* the namespace's table is this container's own */
+	uint32_t is_closed;		/* and its gate has said that nothing passes */
+	uint64_t wall_ms, cpu_us, egress_bytes;	/* spent, with what the ledger had before */
+	uint64_t denied_packets;	/* refused by the table in this run */
+	uint64_t refused_names;		/* refused by the warden in this run */
+};
+
+/* A descriptor; -ENOENT when no guardian was ever there, -ECONNREFUSED when it has gone. */
+int control_connect(int state_dir_fd, struct err *err);
+int control_send(int fd, enum control_word word, struct err *err);
+int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err);
+
+#endif
