@@ -66,6 +66,7 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.title = title,
 		.cgroup = CGROUP_INIT,
 		.control_fd = -1,
+		.first_fd = -1,
 		.halt_ms = UINT64_MAX,
 		.budgets = { { .name = "wall", .limit = settings->wall_ms, .before = settings->wall_spent_ms },
 			     { .name = "cpu",

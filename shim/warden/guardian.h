@@ -91,6 +91,7 @@ struct guardian {
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
 	int control_fd;			/* listens; -1 */
+	int first_fd;			/* /proc/PID/status of the first process; -1 */
 	uid_t user;			/* whose orders are taken */
 	struct control_client clients[CONTROL_CLIENTS];
 	bool is_halted, was_paused;	/* by an administrator; by its engine before that */

@@ -109,6 +109,21 @@ keeps() {
 	both_runtimes keeps
 }
 
+dies_when_killed() {
+	local round
+	for round in 1 2 3; do
+		start web c1 "$in_net1 | $ticks"
+		quodctl halt c1
+		kill -KILL "$first" # by nobody who would thaw it
+		wait_for 10 is_gone "$first"
+		quodctl release c1
+		quod delete --force c1
+	done
+}
+@test "halt: what is killed dies, though it stands still" {
+	both_runtimes dies_when_killed
+}
+
 keeps_its_gate_closed() {
 	start web c1 "$in_net1 | $ticks"
 	quodctl halt c1
