@@ -5,8 +5,7 @@
  * container, put it out), say what has been counted, and close at so many bytes out; and two of the warden's: "learn", let these
  * addresses out for so long, and "socket", make one for TCP that carries the warden's mark, in the container's network namespace,
  * where it lives. Into which table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It
- * reads nothing of the
- * container's. When the guardian is silent the switch lapses by itself, and the network closes.
+ * reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
 #ifndef QUOD_WARDEN_GATE_H
 #define QUOD_WARDEN_GATE_H
