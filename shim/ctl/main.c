@@ -32,8 +32,8 @@ static const struct command commands[] = {
 	{ "halt", halt_main, "halt CONTAINER | --profile NAME | --all" },
 	{ "release", release_main, "release CONTAINER | --profile NAME | --all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },
-	{ "setup", setup_main, "setup docker|containerd|crio|podman|host [--profile NAME]... [--default[=NAME]]\n"
-	  "                     [--dry-run] [--remove] [--check] [--config FILE] [--root DIR]" },
+	{ "setup", setup_main, "setup docker|containerd|crio|podman|kubernetes|host|profiles [--profile NAME]... [--default[=NAME]]\n"
+	  "                     [--dry-run] [--remove] [--check] [--config FILE] [--root DIR] [--output FILE] [--from DIR]" },
 };
 
 static const char options_usage[] = "options: --json, --config FILE, --profiles DIR, --help, --version\n";

@@ -434,4 +434,4 @@ static int plan(struct setup *setup, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_containerd = { "containerd", "/etc/containerd/config.toml", plan, NULL, NULL };
+const struct setup_engine setup_containerd = { "containerd", "/etc/containerd/config.toml", plan, NULL, NULL, NULL, NULL };

@@ -81,4 +81,4 @@ static int plan(struct setup *setup, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_crio = { "crio", "/etc/crio/crio.conf.d/50-quod.conf", plan, NULL, NULL };
+const struct setup_engine setup_crio = { "crio", "/etc/crio/crio.conf.d/50-quod.conf", plan, NULL, NULL, NULL, NULL };

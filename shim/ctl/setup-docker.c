@@ -284,4 +284,4 @@ static int check(struct setup *setup, char **says, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_docker = { "docker", "/etc/docker/daemon.json", plan, check, NULL };
+const struct setup_engine setup_docker = { "docker", "/etc/docker/daemon.json", plan, check, NULL, NULL, NULL };

@@ -229,4 +229,4 @@ static int check(struct setup *setup, char **says, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_host = { "host", QUOD_SYSCONFDIR "/quod.json", plan, check, move };
+const struct setup_engine setup_host = { "host", QUOD_SYSCONFDIR "/quod.json", plan, check, move, "quod is in the place of ", "put back " };

@@ -76,4 +76,4 @@ static int check(struct setup *setup, char **says, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_podman = { "podman", "/etc/containers/containers.conf.d/50-quod.conf", plan, check, NULL };
+const struct setup_engine setup_podman = { "podman", "/etc/containers/containers.conf.d/50-quod.conf", plan, check, NULL, NULL, NULL };

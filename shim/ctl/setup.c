@@ -8,11 +8,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/ctl/setup-kubernetes.h"
 
 static const struct setup_engine *const engines[] = { &setup_docker, &setup_containerd, &setup_crio, &setup_podman,
-						       &setup_host };
+						       &setup_host, &setup_profiles };
 
 void setup_note(struct setup *setup, const char *format, ...)
 {
@@ -76,8 +78,14 @@ static int take_words(struct setup *setup)
 			setup->root = strcmp(value, "/") ? value : "";
 		else if ((value = option_value(ctl, &i, "--output")))
 			setup->output = value;
+		else if ((value = option_value(ctl, &i, "--from")))
+			setup->from = value;
 		else if (word[0] == '-' || setup->engine)
 			return ctl_fail_usage(ctl, "setup does not take '%s'", word);
+		if (word[0] != '-' && !strcmp(word, "kubernetes") && !setup->engine) {
+			setup->is_kubernetes = true;
+			setup->engine = &setup_containerd;
+		}
 		for (size_t j = 0; !setup->engine && word[0] != '-' && j < ARRAY_SIZE(engines); j++)
 			setup->engine = strcmp(engines[j]->name, word) ? NULL : engines[j];
 		if (word[0] != '-' && !setup->engine)
@@ -125,7 +133,9 @@ static int apply(struct setup *setup, struct err *err)
 		       setup_record_write(setup, err) ? -err->code : 0;
 	r = setup_record_write(setup, err) || setup_apply_links(setup, &setup->new_links, true, err) ||
 	    setup_apply_files(setup, err) || setup_record_write(setup, err) ? -err->code : 0;
-	return !r && setup->moves.count ? setup->engine->move(setup, err) : r;
+	if (!r && setup->moves.count)
+		r = setup->engine->move(setup, err) || setup_record_write(setup, err) ? -err->code : 0;
+	return r;
 }
 
 static struct json *strings_to_json(struct json_tree *tree, const struct strings *strings)
@@ -166,6 +176,12 @@ static void print_json(const struct setup *setup, const char *proof, bool proven
 	json_set(tree, root, setup->remove ? "put_back" : "replaced", strings_to_json(tree, &setup->moves));
 	json_set(tree, root, "notes", strings_to_json(tree, &setup->notes));
 	json_set(tree, root, "next", strings_to_json(tree, &setup->next));
+	if (setup->is_kubernetes && !setup->remove) {
+		cleanup_buf struct buf classes = BUF_INIT;
+
+		kubernetes_put_classes(setup, &classes);
+		json_set(tree, root, "manifests", json_make_string(tree, classes.data));
+	}
 	if (proof) {
 		json_set(tree, root, "proven", json_make_bool(tree, proven));
 		json_set(tree, root, "proof", json_make_string(tree, proof));
@@ -212,14 +228,29 @@ static void print_people(const struct setup *setup)
 	}
 	put_lines(setup->dry_run ? "would link " : "linked ", &setup->new_links, " -> quod");
 	print_files(setup);
-	put_lines(setup->remove ? setup->dry_run ? "would put back " : "put back " :
-		  setup->dry_run ? "would put quod in the place of " : "quod is in the place of ", &setup->moves, "");
+	if (setup->moves.count)
+		put_lines(setup->remove ? setup->engine->moved_back : setup->engine->moved, &setup->moves,
+			  setup->dry_run ? " (not yet)" : "");
 	put_lines(setup->dry_run ? "would remove link " : "removed link ", &setup->old_links, "");
 	put_lines("", &setup->notes, "");
 	if (changed && setup->dry_run)
 		puts("Nothing was changed (--dry-run).");
 	else if (changed)
 		put_lines("then: ", &setup->next, "");
+}
+
+/* stdout is for what the cluster gets. */
+static void print_node(const struct setup *setup)
+{
+	cleanup_close int kept = -1;
+
+	fflush(stdout);
+	kept = dup(STDOUT_FILENO);
+	if (kept < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return;
+	print_people(setup);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
 }
 
 static int show(struct setup *setup)
@@ -237,6 +268,8 @@ static int show(struct setup *setup)
 		says = alloc_copy(err.text);
 	if (setup->ctl->json)
 		print_json(setup, says, r == 0);
+	else if (setup->is_kubernetes)
+		print_node(setup);
 	else
 		print_people(setup);
 	if (says && !setup->ctl->json) {
@@ -244,6 +277,8 @@ static int show(struct setup *setup)
 		ctl_put(says);
 		putchar('\n');
 	}
+	if (setup->is_kubernetes && !setup->ctl->json && !setup->remove && kubernetes_show_classes(setup) != CTL_YES)
+		return CTL_FAILED;
 	if (setup->dry_run)
 		return is_anything_changed(setup) ? CTL_NO : CTL_YES;
 	return r ? CTL_NO : CTL_YES;
@@ -289,6 +324,8 @@ int setup_main(struct ctl *ctl)
 
 	if (status == CTL_YES) {
 		standard = use_standard(&setup);
+		if (setup.is_kubernetes)
+			setup.engine = kubernetes_node_engine(&setup);
 		setup.is_file_given = ctl->config_file != NULL;
 		setup.file = ctl->config_file ? ctl->config_file : setup.engine->file;
 		status = setup.file[0] == '/' && setup.file[1] ? run(&setup) : ctl_fail("--config %s: an absolute path is wanted", setup.file);

@@ -46,6 +46,7 @@ struct setup_engine {
 	int (*check)(struct setup *setup, char **says, struct err *err);
 	/* Does setup->moves, when all else is done (--remove: before all else). NULL: there are none. */
 	int (*move)(struct setup *setup, struct err *err);
+	const char *moved, *moved_back;	/* in front of what was moved, for people */
 };
 
 struct setup {
@@ -53,8 +54,9 @@ struct setup {
 	const struct setup_engine *engine;
 	const char *root;	/* --root; "" */
 	const char *file;	/* --config, else the engine's */
-	const char *output;	/* --output DIR, of kubernetes */
-	bool is_file_given;
+	const char *output;	/* --output FILE, of kubernetes */
+	const char *from;	/* --from DIR, of profiles */
+	bool is_file_given, is_kubernetes;
 	bool dry_run, remove, check;
 	const char *standard;	/* --default: "quod", "quod-NAME", or NULL */
 	struct strings profiles;
@@ -62,12 +64,12 @@ struct setup {
 	struct setup_file *files;
 	size_t file_count;
 	struct strings new_links, old_links;
-	struct strings moves;	/* host: runtimes in whose place quod is put, or was */
+	struct strings moves;	/* host: runtimes in whose place quod is put, or was; profiles: directories */
 	struct strings notes;	/* sentences */
 	struct strings next;	/* commands */
 };
 
-extern const struct setup_engine setup_docker, setup_containerd, setup_crio, setup_podman, setup_host;
+extern const struct setup_engine setup_docker, setup_containerd, setup_crio, setup_podman, setup_host, setup_profiles;
 
 /* setup-files.c: every path is resolved below --root. */
 int setup_open_dir(struct setup *setup, const char *path, bool make, struct err *err);	/* the directory that holds `path` */

@@ -469,3 +469,62 @@ runtimes() {
 	[ ! -e "$root/usr/local/bin/runc" ]
 	[ "$(cat "$root/usr/sbin/runc")" = debian ]
 }
+
+@test "setup: kubernetes: this node's handlers, and the cluster's classes on standard output alone" {
+	"$builddir/quodctl" setup --root "$root" kubernetes --profile locked >"$BATS_TEST_TMPDIR/classes" 2>"$BATS_TEST_TMPDIR/says"
+	grep -q 'made .*/etc/containerd/config.toml' "$BATS_TEST_TMPDIR/says"
+	[ "$(grep -c '^---$' "$BATS_TEST_TMPDIR/classes")" = 2 ]
+	[ "$(grep '^handler: ' "$BATS_TEST_TMPDIR/classes" | xargs)" = "handler: quod handler: quod-locked" ]
+	# a second run prints them again, all that are set up
+	done_well kubernetes --output "$BATS_TEST_TMPDIR/file"
+	cmp "$BATS_TEST_TMPDIR/classes" "$BATS_TEST_TMPDIR/file"
+	done_well kubernetes --remove
+	[[ $output != *RuntimeClass* ]]
+	[ ! -e "$root/etc/containerd" ]
+	# a node of CRI-O's
+	mkdir -p "$root/etc/crio/crio.conf.d"
+	done_well kubernetes --profile locked --json
+	[ -f "$root/etc/crio/crio.conf.d/50-quod.conf" ]
+	jq -e '.engine == "crio" and (.manifests | contains("name: quod-locked\n"))' <<<"$output"
+}
+
+bundle() { # NAME <TEXT
+	mkdir -p "$BATS_TEST_TMPDIR/map/..data"
+	cat >"$BATS_TEST_TMPDIR/map/..data/$1"
+	ln -sfn "..data/$1" "$BATS_TEST_TMPDIR/map/$1"
+}
+
+@test "setup: profiles: a ConfigMap's files become the administrator's, all or none" {
+	before=$(everything)
+	bundle web.json <<<'{ "version": 1, "extends": "locked", "egress": { "allow": ["@ours"], "verify_name": false } }'
+	bundle group.ours.json <<<'{ "version": 1, "hosts": ["a.example.com"] }'
+	done_well profiles --from "$BATS_TEST_TMPDIR/map"
+	cmp "$root/etc/quod/profiles/web.json" "$BATS_TEST_TMPDIR/map/web.json"
+	[ -f "$root/etc/quod/groups/ours.json" ]
+	[ "$(stat -c %a "$root/etc/quod/profiles" "$root/etc/quod/profiles/web.json" | xargs)" = "755 644" ]
+	done_well profiles --from "$BATS_TEST_TMPDIR/map"
+	[ "$output" = "profiles: all is there; nothing to change" ]
+	# one that is wrong keeps all of them out
+	bundle good.json <<<'{ "version": 1, "extends": "locked" }'
+	bundle bad.json <<<'{ "version": 1, "extends": "locked", "egres": {} }'
+	refuses "bad.json:1: /egres: unknown key" profiles --from "$BATS_TEST_TMPDIR/map"
+	rm "$BATS_TEST_TMPDIR/map/bad.json" "$BATS_TEST_TMPDIR/map/web.json" "$BATS_TEST_TMPDIR/map/group.ours.json"
+	done_well profiles --from "$BATS_TEST_TMPDIR/map"
+	[ "$(ls "$root/etc/quod" "$root/etc/quod/profiles" | xargs)" = "$root/etc/quod: profiles $root/etc/quod/profiles: good.json" ]
+	done_well profiles --remove
+	diff <(echo "$before") <(everything)
+}
+
+@test "setup: profiles: what this host has by itself is not replaced" {
+	bundle good.json <<<'{ "version": 1, "extends": "locked" }'
+	mkdir -p "$root/etc/quod/profiles"
+	echo '{ "version": 1 }' >"$root/etc/quod/profiles/mine.json"
+	refuses "/etc/quod/profiles/mine.json is this host's own" profiles --from "$BATS_TEST_TMPDIR/map"
+	rm "$root/etc/quod/profiles/mine.json"
+	done_well profiles --from "$BATS_TEST_TMPDIR/map"
+	echo '{ "version": 1 }' >"$root/etc/quod/profiles/mine.json"
+	refuses "is this host's own" profiles --remove
+	bundle notes.txt <<<x
+	refuses "notes.txt is neither" profiles --from "$BATS_TEST_TMPDIR/map"
+	refuses "profiles come --from DIR" profiles
+}
