@@ -194,8 +194,8 @@ int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err
 {
 	cleanup_buf struct buf text = BUF_INIT;
 
-	buf_printf(&text, "{\"pid\":%d,\"nursery_pid\":%d,\"warden_pid\":%d,\"helpers_cgroup\":\"%s\",\"started_s\":%lld}\n", (int)getpid(),
-		   (int)guardian->nursery_pid, (int)guardian->warden_pid, own_cgroup(&guardian->own), (long long)time(NULL));
+	buf_printf(&text, "{\"pid\":%d,\"nursery_pid\":%d,\"cradle_pid\":%d,\"warden_pid\":%d,\"helpers_cgroup\":\"%s\",\"started_s\":%lld}\n", (int)getpid(),
+		   (int)guardian->nursery_pid, (int)guardian->cradle_pid, (int)guardian->warden_pid, own_cgroup(&guardian->own), (long long)time(NULL));
 	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
 }
 

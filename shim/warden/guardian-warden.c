@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guardian's side of the warden: starts it, waits until it is locked down, writes down what it says. A warden that is
- * lost stays lost, as a gate does: names are dead then, what was learnt ages, and nothing opens. What it says may have been
- * said by code that took it over: only names and numbers are read in it, and only as such.
+ * The guardian's side of the warden: starts its cradle, waits until the first one is locked down, writes down what it says, and
+ * when one is lost and the next one there. Until then names are dead, what was learnt ages, and nothing opens. What it says may
+ * have been said by code that took it over: only names and numbers are read in it, and only as such.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,10 +26,9 @@ static int become_warden(const struct guardian *guardian, int events_fd)
 	const struct warden_start start = {
 		.settings = guardian->settings, .names_fd = WARDEN_FD_NAMES, .netns_fd = WARDEN_FD_NETNS,
 		.state_fd = WARDEN_FD_STATE, .events_fd = events_fd, .learn_fd = guardian->learn_fds[1],
+		.title = guardian->title,
 	};
 
-	memset(guardian->title, 0, strlen(guardian->title));
-	memcpy(guardian->title, "quod-warden", sizeof("quod-warden"));
 	return warden_main(&start);
 }
 
@@ -39,13 +38,13 @@ int guardian_start_warden(struct guardian *guardian, struct err *err)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set_errno(err, errno, "warden: channel");
-	guardian->warden_pid = fork();
-	if (guardian->warden_pid < 0) {
+	guardian->cradle_pid = fork();
+	if (guardian->cradle_pid < 0) {
 		close(ends[0]);
 		close(ends[1]);
 		return err_set_errno(err, errno, "warden: fork");
 	}
-	if (guardian->warden_pid == 0)
+	if (guardian->cradle_pid == 0)
 		_exit(become_warden(guardian, ends[1]));
 	close(ends[1]);
 	guardian->warden_fd = ends[0];
@@ -76,6 +75,7 @@ int guardian_wait_warden(struct guardian *guardian, struct err *err)
 		return err_set(err, EPIPE, "the warden could not start");
 	if (event.word != WARDEN_SAYS_READY)
 		return err_set(err, ECHILD, "%s", event.text);
+	guardian->warden_pid = event.pid;
 	return 0;
 }
 
@@ -83,15 +83,30 @@ void guardian_reap_warden(struct guardian *guardian)
 {
 	int status;
 
-	if (guardian->warden_pid > 0 && waitpid(guardian->warden_pid, &status, WNOHANG) == guardian->warden_pid)
-		guardian->warden_pid = 0;
+	if (guardian->cradle_pid > 0 && waitpid(guardian->cradle_pid, &status, WNOHANG) == guardian->cradle_pid)
+		guardian->cradle_pid = 0;
 }
 
-static void lose_warden(struct guardian *guardian)
+static void say_lost(struct guardian *guardian)
+{
+	guardian->warden_pid = 0;
+	if (!guardian->warden_lost && !guardian->is_first_gone)
+		guardian_audit(guardian, "warden.lost", "\"helper\":\"warden\"");
+	guardian->warden_lost = true;
+}
+
+static void say_back(struct guardian *guardian)
+{
+	if (guardian->warden_lost)
+		guardian_audit(guardian, "warden.back", "\"helper\":\"warden\"");
+	guardian->warden_lost = false;
+}
+
+/* For good: neither warden nor cradle is left, or what was said is what neither says. */
+static void lose_channel(struct guardian *guardian)
 {
 	close(steal_fd(&guardian->warden_fd));
-	if (!guardian->is_first_gone)
-		guardian_audit(guardian, "warden.lost", "\"helper\":\"warden\"");
+	say_lost(guardian);
 	guardian_reap_warden(guardian);
 }
 
@@ -206,11 +221,15 @@ void guardian_hear_warden(struct guardian *guardian)
 			guardian_write_denied(guardian, &event);
 		else if (event.word == WARDEN_SAYS_DISCONNECTED)
 			write_disconnected(guardian, &event);
+		else if (event.word == WARDEN_SAYS_READY)
+			say_back(guardian);
+		else if (event.word == WARDEN_SAYS_ENDED || event.word == WARDEN_SAYS_FAILED)
+			say_lost(guardian);
 		else
 			r = -1;
 		if (r < 0)
 			break;
 	}
 	if (r < 0)
-		lose_warden(guardian);
+		lose_channel(guardian);
 }

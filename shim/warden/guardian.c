@@ -310,7 +310,7 @@ static void attend_first(struct guardian *guardian, uint64_t now_ms)
  * container with it. */
 static void enter_own_cgroup(struct guardian *guardian)
 {
-	const pid_t others[] = { guardian->nursery_pid, guardian->gate_pid };
+	const pid_t others[] = { guardian->nursery_pid, guardian->gate_pid, guardian->cradle_pid, guardian->warden_pid };
 	unsigned wanted = guardian->own.wanted, entered = cgroup_enter_own(&guardian->own, others, ARRAY_SIZE(others));
 
 	guardian->own_ms = UINT64_MAX;

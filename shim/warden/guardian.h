@@ -56,7 +56,9 @@ struct guardian {
 	pid_t gate_pid;			/* the nursery's child; 0 while there is none */
 	int learn_fds[2];		/* gate's and warden's end of their own channel; -1 once they are theirs */
 	int warden_fd;			/* from the warden; -1 when there is none (any more) */
-	pid_t warden_pid;		/* 0 when it has been reaped */
+	pid_t cradle_pid;		/* the warden's parent; 0 when it has been reaped */
+	pid_t warden_pid;		/* the one that was ready last */
+	bool warden_lost;		/* recorded */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	uint64_t cut_at_bytes;		/* what the gate was asked to close at; 0 when it never was */

@@ -10,8 +10,9 @@
 #include "shim/policy/names.h"
 
 enum warden_word {
-	WARDEN_SAYS_READY = 1,	/* once, when it is locked down */
-	WARDEN_SAYS_FAILED,	/* once, instead: `text` says why */
+	WARDEN_SAYS_READY = 1,	/* when it is locked down; `pid` */
+	WARDEN_SAYS_FAILED,	/* instead: `text` says why */
+	WARDEN_SAYS_ENDED,	/* its cradle: it has ended, the next one comes soon */
 	WARDEN_SAYS_REFUSED,
 	WARDEN_SAYS_ANSWERED,
 	WARDEN_SAYS_DENIED,	/* a connection */
@@ -44,6 +45,7 @@ enum { DENIED_OTHER_PORTS = DENIAL_REASONS,	/* the name leads there, on other po
 
 struct warden_event {
 	uint32_t word;
+	int32_t pid;		/* WARDEN_SAYS_READY: its own */
 	uint32_t reason;	/* enum warden_reason; WARDEN_SAYS_DENIED: below DENIED_REASONS */
 	uint32_t repeated;	/* how often more since it was said last; of an event without a name: of all kinds */
 	uint16_t type;		/* of the query */

@@ -138,11 +138,17 @@ struct warden {
 struct warden_start {
 	const struct warden_settings *settings;
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
+	char *title;		/* argv[0], for ps */
 };
 
-/* Runs the warden in the calling process, a child forked for it; says that it is ready, or why not, on events_fd, and returns
- * at that channel's end. */
+/* cradle.c: becomes the warden's cradle in the calling process, a child forked for it, which starts the warden, and again when
+ * it ends. Each says on events_fd that it is ready, or why not; the cradle says that one has ended, and returns at that
+ * channel's end. */
 int warden_main(const struct warden_start *start);
+
+/* warden.c: before the last lockdown, and after it; returns at events_fd's end */
+void warden_begin(struct warden *warden, bool is_first);
+int warden_serve(struct warden *warden);
 
 /* warden-sockets.c: those for names only where names are allowed */
 int warden_open_sockets(struct warden *warden, struct err *err);

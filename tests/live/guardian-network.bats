@@ -83,7 +83,7 @@ inside() {
 @test "guardian: together they need less than a mebibyte" {
 	guard table=1 wall=60000 -- sleep 60
 	total=0
-	for pid in "$guardian" "$(nursery)" "$(gate)" "$(pgrep -x -P "$guardian" quod-warden)"; do
+	for pid in "$guardian" "$(nursery)" "$(gate)" "$(pgrep -x -P "$guardian" quod-cradle)" "$(pgrep -x -P "$(pgrep -x -P "$guardian" quod-cradle)" quod-warden)"; do
 		kib=$(awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
 		echo "# $(status_of "$pid" Name) $kib kB" >&3
 		total=$((total + kib))

@@ -336,7 +336,7 @@ asked() { # NAME: the first name server was asked
 @test "names: the helpers together need less than two mebibytes" {
 	local one total
 	one=$(jq -r .pid /run/quod/containers/*/guardian)
-	total=$(for one in "$one" $(pgrep -P "$one") $(pgrep -P "$(jq -r .nursery_pid /run/quod/containers/*/guardian)"); do
+	total=$(for one in "$one" $(pgrep -P "$one") $(pgrep -P "$(jq -r .nursery_pid /run/quod/containers/*/guardian)") $(pgrep -P "$(jq -r .cradle_pid /run/quod/containers/*/guardian)"); do
 		awk '/^Pss:/ { print $2; exit }' "/proc/$one/smaps_rollup"
 	done | awk '{ print "# " $1 " kB" >"/dev/stderr"; sum += $1 } END { print sum }')
 	echo "$total kB"
@@ -384,18 +384,91 @@ asked() { # NAME: the first name server was asked
 	end_container three link
 }
 
-@test "names: a warden that is killed is recorded, names are dead, and what was learnt stays open" {
+# warden_now CONTAINER: the warden that serves it, a child of the cradle.
+warden_now() {
+	pgrep -x -P "$(helper_of "$1" cradle)" quod-warden
+}
+
+is_another() { # CONTAINER OLD-PID
+	local now
+	now=$(warden_now "$1") && [ "$now" != "$2" ]
+}
+
+@test "names: a warden that is killed is there again, and nothing is open meanwhile that wasn't" {
+	local warden before n
 	make_network four 4
 	start_container four names four
 	ask good.test
-	kill -KILL "$(jq -r .warden_pid "$(grep -l "\"pid\":$(pgrep -x quod-guardian | tail -n 1)" /run/quod/containers/*/guardian)")"
+	connects 11.22.33.80 443
+	for n in 1 2 3; do
+		warden=$(warden_now four)
+		before=$(came_out 4 dns)
+		kill -KILL "$warden"
+		# until the next one has been asked, what was learnt stays open, and nothing else is
+		connects 11.22.33.80 443
+		not connects 11.22.33.66 443
+		not connects 127.0.0.1 1055
+		run inside "$client" hold 1055 "/proc/$pid/ns/net" </dev/null
+		[[ $output == *'in use'* ]] || { echo "$output"; return 1; }
+		wait_for 8 is_another four "$warden"
+		ask good.test
+		[ "$code $data" = "NOERROR 11.22.33.80" ]
+		ask denied.test
+		[ "$code" = NXDOMAIN ]
+		[ "$(came_out 4 dns)" = "$before" ]
+	done
+	[ "$(helper_of four warden)" != "$(warden_now four)" ]
 	wait_for 8 has_audit warden.lost '.container == "four" and .helper == "warden"'
+	wait_for 8 has_audit warden.back '.container == "four" and .helper == "warden"'
+	warden=$(warden_now four)
+	grep -qx 'Uid:	64533	64533	64533	64533' "/proc/$warden/status"
+	[ "$(grep -c '^Cap.*0000000000000000$' "/proc/$warden/status")" = 5 ]
+	[ "$(awk '/^Seccomp_filters:/ { print $2 }' "/proc/$warden/status")" -gt "$(awk '/^Seccomp_filters:/ { print $2 }' "/proc/$(helper_of four cradle)/status")" ]
+	kill -0 "$pid"
+	end_container four names
+	wait_for 8 is_gone "$warden"
+}
+
+@test "names: a query that waits while there is no warden is answered by the next one" {
+	local warden
+	make_network eight 8
+	start_container eight names eight
+	warden=$(warden_now eight)
+	kill -KILL "$warden"
+	ask good.test
+	[ "$code $data" = "NOERROR 11.22.33.80" ]
+	is_another eight "$warden"
+	end_container eight names
+}
+
+@test "names: whoever makes the warden fall gains no names by it" {
+	local warden n
+	make_network nine 9
+	start_container nine few nine
+	for n in 1 2 3 4 5; do
+		ask "n990$n.many.test"
+		[ "$code" = NOERROR ]
+	done
+	warden=$(warden_now nine)
+	kill -KILL "$warden"
+	wait_for 8 is_another nine "$warden"
+	ask n9906.many.test
+	[ "$code" = SERVFAIL ]
+	end_container nine few
+}
+
+@test "names: without its cradle a warden ends, names are dead, and what was learnt stays open" {
+	make_network ten 10
+	start_container ten names ten
+	ask good.test
+	kill -KILL "$(helper_of ten cradle)"
+	wait_for 8 has_audit warden.lost '.container == "ten" and .helper == "warden"'
 	run inside dig +tries=1 +time=1 good.test
 	[[ $output == *'no servers could be reached'* || $output == *'refused'* ]]
 	connects 11.22.33.80 443
 	not connects 11.22.33.66 443
 	kill -0 "$pid"
-	end_container four names
+	end_container ten names
 }
 
 @test "names: what was learnt ages" {
