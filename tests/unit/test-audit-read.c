@@ -252,6 +252,24 @@ static void test_fields(void)
 	end_trail();
 }
 
+static void test_form(void)
+{
+	static const char line[] = "{\"v\":1,\"time\":\"2026-01-02T03:04:05.000000006Z\",\"seq\":7,\"event\":\"exit\",\"container\":\"c\","
+				   "\"engine\":\"e\",\"profile\":\"p\"}";
+	struct audit_fields fields;
+	char other[sizeof(line)];
+	int taken = 0;
+
+	OK(audit_fields_parse(line, sizeof(line) - 1, &fields) && fields.seq == 7 && audit_time_s(&fields) == 1767323045,
+	   "audit-read: a record's time in seconds");
+	for (size_t i = 0; i < 30; i++) {
+		strcpy(other, line);
+		other[15 + i] = line[15 + i] == '-' ? '0' : '-';
+		taken += audit_fields_parse(other, sizeof(line) - 1, &fields);
+	}
+	OK(!taken, "audit-read: what has no time of that form is no record");
+}
+
 int main(void)
 {
 	test_grows();
@@ -260,5 +278,6 @@ int main(void)
 	test_race();
 	test_place();
 	test_fields();
+	test_form();
 	return tap_done();
 }
