@@ -220,7 +220,7 @@ static int add_live(const struct ctl *ctl, struct metrics *metrics, struct err *
 		const struct live *one = &live.items[i];
 
 		metrics_add(metrics, 1, "quod_containers", "profile", one->record.profile, "engine", one->record.engine, "status",
-			    one->pid ? "running" : "stopped", NULL);
+			    one->is_halted ? "halted" : one->pid ? "running" : "stopped", NULL);
 		for (size_t k = 0; k < LIVE_BUDGETS; k++)
 			add_budget(metrics, one->record.profile, k, &one->budgets[k]);
 	}

@@ -173,7 +173,9 @@ static void print_table(const struct top *top)
 		table_addf(&table, TONE_PLAIN, "%.12s", live->record.id);
 		table_add(&table, TONE_PLAIN, live->record.profile);
 		table_add(&table, TONE_PLAIN, live->record.engine);
-		if (share == UNKNOWN)
+		if (live->is_halted)
+			table_add(&table, TONE_BAD, "halted");
+		else if (share == UNKNOWN)
 			table_add(&table, TONE_PLAIN, live->pid ? "-" : "stopped");
 		else
 			table_addf(&table, TONE_PLAIN, "%llu.%llu", (unsigned long long)share / 10, (unsigned long long)share % 10);

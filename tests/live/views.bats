@@ -371,6 +371,17 @@ value_of() {
 	rm /var/lib/quod/metrics.json
 }
 
+@test "views: a halted container is said to be halted" {
+	quodctl halt ctr-under
+	of ctr-under '.status == "halted"'
+	quodctl metrics >"$BATS_TEST_TMPDIR/metrics"
+	run quodctl top
+	echo "$output"
+	quodctl release ctr-under
+	[ "$(value_of "$BATS_TEST_TMPDIR/metrics" 'quod_containers{profile="balanced",engine="containerd",status="halted"}')" = 1 ]
+	[[ $output == *"ctr-under     balanced  containerd  halted"* ]]
+}
+
 @test "views: top is one table where there is no terminal" {
 	run quodctl top
 	echo "$output"
