@@ -20,6 +20,7 @@
 #define HEAD_MS 60000u		/* for the rest of a later head */
 #define CONNECT_MS 60000u
 #define ACCEPT_MOST 32
+#define PIPE_BYTES (512 << 10)	/* where the host lets this user have them; else what a pipe has anyway */
 #define EVENTS 64
 #define ROUNDS 64		/* requests of one connection, before others have their turn */
 
@@ -360,8 +361,10 @@ int named_open(struct warden *warden, struct err *err)
 /* As the warden's user: they count as its own. */
 int named_open_pipes(struct named *named, struct err *err)
 {
-	for (size_t i = 0; named->epoll_fd >= 0 && i < NAMED_PIPES; i++)
+	for (size_t i = 0; named->epoll_fd >= 0 && i < NAMED_PIPES; i++) {
 		if (pipe2(named->pipes[i], O_NONBLOCK | O_CLOEXEC) < 0)
 			return err_set_errno(err, errno, "warden: pipe");
+		fcntl(named->pipes[i][1], F_SETPIPE_SZ, PIPE_BYTES);
+	}
 	return 0;
 }

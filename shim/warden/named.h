@@ -15,7 +15,7 @@
 
 #define NAMED_CONNECTIONS 256
 #define NAMED_PER_SECOND 2000u	/* new ones; beyond it they wait in the kernel */
-#define NAMED_PIPES 16		/* for what is in flight in bulk; without a free one bytes are copied */
+#define NAMED_PIPES 8		/* for what is in flight in bulk; without a free one bytes are copied */
 #define NAMED_NAMES 512		/* that were told last */
 #define NAMED_PLACES 32		/* of each name */
 
