@@ -29,6 +29,8 @@ struct probe {
 	int denied_error;		/* of the connection that must fail; 0: it was established */
 	unsigned denied_us;
 	bool local_works;
+	int named_error, held_error;	/* of a connection to the warden's port for names, of binding it */
+	unsigned named_us;
 };
 
 #define DENIED_ADDRESS "192.0.2.1"	/* TEST-NET-1, RFC 5737: nobody's */
@@ -69,9 +71,18 @@ static bool try_loopback(void)
 	       getsockname(fd, (struct sockaddr *)&at, &len) == 0 && connect_timed(&at, &us) == 0;
 }
 
+/* Held by the warden, it is nobody else's to take. */
+static int try_to_hold(const struct sockaddr_in *port)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && bind(fd, (const struct sockaddr *)port, sizeof(*port)) == 0 ? 0 : errno;
+}
+
 static void look(pid_t pid, struct probe *probe)
 {
 	struct sockaddr_in denied = { .sin_family = AF_INET, .sin_port = htons(DENIED_PORT) };
+	struct sockaddr_in named = { .sin_family = AF_INET, .sin_port = htons(RULESET_PORT_NAMED), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct err err = ERR_INIT;
 	cleanup_close int netns_fd = netns_open(pid, &err), nl_fd = -1;
 
@@ -83,6 +94,8 @@ static void look(pid_t pid, struct probe *probe)
 	}
 	probe->denied_error = connect_timed(&denied, &probe->denied_us);
 	probe->local_works = try_loopback();
+	probe->named_error = connect_timed(&named, &probe->named_us);
+	probe->held_error = try_to_hold(&named);
 }
 
 /* In a child: a process that has entered the container's namespace does nothing else any more. */
@@ -191,6 +204,23 @@ static void judge_connections(struct proof *proof, const struct probe *probe)
 		   probe->denied_us, probe->local_works ? "works" : "is dead");
 }
 
+/* Whoever made the namespace has the warden that looks; one that joined it is bound by that. */
+static void judge_named(struct proof *proof, const struct probe *probe)
+{
+	bool is_bound = probe->table.is_whole && probe->table.has_names && probe->held_error == EADDRINUSE && probe->named_error == ECONNREFUSED;
+
+	if (!proof->profile->egress.verify_name || proof->profile->egress.mode == EGRESS_OBSERVE ||
+	    !json_bool(json_get(json_get(proof->record->plan, "ruleset"), "has_names"), false) ||
+	    !json_bool(json_get(proof->record->plan, "has_network"), false))
+		return;
+	proof_add(proof, "egress.verify_name", probe->error ? PROOF_INCONCLUSIVE : is_bound ? PROOF_PROVEN : PROOF_FAILED,
+		  "nf_tables of its namespace, and its port tried", "connections to names on 443, 80, /tls and /http go to the warden");
+	proof_saw(proof, "%s", probe->error ? strerror(probe->error) :
+		  !probe->table.is_whole || !probe->table.has_names ? "the table turns none" :
+		  probe->held_error != EADDRINUSE ? "NOBODY LISTENS: such connections are refused" :
+		  probe->named_error != ECONNREFUSED ? "THE WARDEN'S PORT CAN BE SPOKEN TO" : "the table turns them, the warden listens, to nobody else");
+}
+
 void proof_network(struct proof *proof)
 {
 	struct probe probe = { 0 };
@@ -200,4 +230,5 @@ void proof_network(struct proof *proof)
 		probe.error = -r;
 	judge_table(proof, &probe);
 	judge_connections(proof, &probe);
+	judge_named(proof, &probe);
 }
