@@ -6,7 +6,7 @@
  *                           icmp, any), bytes=, spent=, rate=, alive= (ms), many=N (N more allowed networks), nested=N (N
  *                           allowed networks one within the other, the smaller the more ports). Prints "owned" or "free". With hold=1 the socket stays
  *                           open until the standard input ends; renew=MS renews the switch meanwhile.
- *                           names=1, learn="PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms).
+ *                           names=1, learn="[turned ]PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms).
  *   adopt, renew MS, counters, inspect, enter PID
  */
 #include <arpa/inet.h>
@@ -58,10 +58,11 @@ static int parse_range(const char *text, struct rule_range *range)
 static int parse_opening(const char *text, struct ruleset_opening *opening)
 {
 	struct rule_range range;
+	bool is_turned = !strncmp(text, "turned ", 7);
 
-	if (parse_range(text, &range))
+	if (parse_range(is_turned ? text + 7 : text, &range))
 		return -1;
-	*opening = (struct ruleset_opening){ range.family, range.protocol, range.protocol == IPPROTO_ICMP ? 0 : range.port_first, { 0 } };
+	*opening = (struct ruleset_opening){ range.family, range.protocol, range.protocol == IPPROTO_ICMP ? 0 : range.port_first, { 0 }, is_turned };
 	memcpy(opening->address, range.first, sizeof(opening->address));
 	return 0;
 }

@@ -9,6 +9,8 @@
  *   close        closes the channel                   status       what the kernel says of the gate
  *   pause        stops the gate's process              resume
  *   learn=COUNT:PROTOCOL:MS  as the warden: 192.0.2.1 and on, port 443, for so long; prints the answer
+ *   named=COUNT:PROTOCOL:MS[!]  the same of what goes by way of the warden; "!": says so in a way that none does
+ *   socket=FAMILY  as the warden: asks for a socket; prints the answer, its mark, and whether it is of this namespace
  *   babble       as the warden: sends what is no message
  *   ended=MS     waits for the gate's end             intrude      lets the gate make a system call that it has no use for
  *
@@ -139,7 +141,43 @@ static void step_beats(struct run *run, const char *value)
 	}
 }
 
-static void step_learn(struct run *run, const char *value)
+static int take_descriptor(struct msghdr *message)
+{
+	const struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	int fd = -1;
+
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+	return fd;
+}
+
+static void step_socket(struct run *run, const char *value)
+{
+	struct gate_learn question = { .number = 7, .wish = GATE_SOCKET };
+	struct gate_learnt answer = { 0, 0 };
+	struct iovec part = { &answer, sizeof(answer) };
+	char beside[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = beside, .msg_controllen = sizeof(beside) };
+	struct pollfd end = { .fd = run->learn_fd, .events = POLLIN };
+	socklen_t len = sizeof(uint32_t);
+	uint32_t mark = 0;
+	int fd;
+
+	question.openings[0].family = (uint8_t)atoi(value);
+	if (send(run->learn_fd, &question, sizeof(question), MSG_NOSIGNAL) < 0 || poll(&end, 1, 500) != 1 ||
+	    recvmsg(run->learn_fd, &message, 0) != (ssize_t)sizeof(answer)) {
+		puts("socket: no answer");
+		return;
+	}
+	fd = take_descriptor(&message);
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len) < 0)
+		mark = 0;
+	printf("socket: number=%u error=%d descriptor=%d mark=%x\n", answer.number, answer.error, fd >= 0, mark);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void step_learn(struct run *run, const char *value, uint8_t is_turned)
 {
 	struct gate_learn message = { .number = 7 };
 	struct gate_learnt answer = { 0, 0 };
@@ -149,7 +187,7 @@ static void step_learn(struct run *run, const char *value)
 	if (sscanf(value, "%u:%u:%u", &message.count, &protocol, &message.lifetime_ms) != 3)
 		return;
 	for (uint32_t i = 0; i < message.count && i < RULESET_LEARN_MAX; i++)
-		message.openings[i] = (struct ruleset_opening){ 4, (uint8_t)protocol, 443, { 192, 0, 2, (uint8_t)(i + 1) } };
+		message.openings[i] = (struct ruleset_opening){ 4, (uint8_t)protocol, 443, { 192, 0, 2, (uint8_t)(i + 1) }, is_turned };
 	if (send(run->learn_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0 || poll(&end, 1, 500) != 1 ||
 	    recv(run->learn_fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
 		puts("learn: no answer");
@@ -218,7 +256,11 @@ static int take_step(struct run *run, const char *step)
 	else if (!strncmp(step, "changed=", 8))
 		step_changed(run, atoi(value));
 	else if (!strncmp(step, "learn=", 6))
-		step_learn(run, value);
+		step_learn(run, value, 0);
+	else if (!strncmp(step, "named=", 6))
+		step_learn(run, value, (uint8_t)(strchr(value, '!') ? 2 : 1));
+	else if (!strncmp(step, "socket=", 7))
+		step_socket(run, value);
 	else if (!strcmp(step, "babble"))
 		printf("babble: %zd\n", send(run->learn_fd, "xyz", 3, MSG_NOSIGNAL));
 	else if (!strcmp(step, "garbage"))

@@ -158,3 +158,18 @@ learnt() {
 	has "set learnt4: there=1 elements=0"
 	has "beat: error=0 out=0 in=0 denied=0"
 }
+
+@test "gate: what goes by way of the warden has a set of its own, for TCP alone" {
+	gate "named=3:6:60000" "$(learnt)" "sh=$load_program inspect | grep '^set named4'" "named=1:17:60000" "named=1:6:60000!" "sh=$load_program inspect | grep '^set named4'"
+	[ "$(grep -cx 'learn: number=7 error=0' <<<"$output")" = 1 ]
+	[ "$(grep -cx 'learn: number=7 error=22' <<<"$output")" = 2 ]
+	has "set learnt4: there=1 elements=0"
+	[ "$(grep -cx 'set named4: there=1 elements=3' <<<"$output")" = 2 ]
+}
+
+@test "gate: it makes sockets with the warden's mark, of the two families alone" {
+	gate socket=4 socket=6 socket=0 socket=1 socket=4 beat
+	[ "$(grep -cx 'socket: number=7 error=0 descriptor=1 mark=51' <<<"$output")" = 3 ]
+	[ "$(grep -cx 'socket: number=7 error=22 descriptor=0 mark=0' <<<"$output")" = 2 ]
+	has "beat: error=0 out=0 in=0 denied=0"
+}

@@ -4,7 +4,8 @@
  * tests/bench/named. What is said is a true ClientHello; no TLS follows.
  *
  *   serve PORT                         to each connection, on every address: one byte in answer to the first bytes; then, when
- *                                      those had "/send" in them, bytes without end; with "/reset" a reset; else reads to the end
+ *                                      those had "/send" in them, bytes without end; with "/reset" a reset; else reads to the end;
+ *                                      prints each client's port
  *   latency ADDRESS PORT NAME COUNT    connects, says NAME, waits for a byte, COUNT times one after the other; prints
  *                                      "connect Nus first byte Nus p99 Nus rate N/s"
  *   upload|download ADDRESS PORT NAME MS   one connection for so long; prints "N Gbit/s"
@@ -128,10 +129,12 @@ static int serve(int port)
 		die("serve");
 	for (;;) {
 		pthread_t thread;
-		int one = accept(fd, NULL, NULL);
+		socklen_t len = sizeof(any);
+		int one = accept(fd, &any.any, &len);
 
 		if (one < 0)
 			continue;
+		printf("%u\n", ntohs(any.v6.sin6_port));
 		setsockopt(one, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		if (pthread_create(&thread, NULL, serve_one, (void *)(intptr_t)one) == 0)
 			pthread_detach(thread);

@@ -12,7 +12,7 @@ setup_file() {
 		{ "version": 1, "extends": "balanced", "audit": { "record": ["refusals", "dns"] },
 		  "egress": { "verify_name": true, "dns": { "upstream": ["11.22.33.53"], "names_per_minute": "unlimited" },
 		    "allow": ["good.test", "twin.test", "six.test", "alt.test:8443/tls", "alt.test:8080/http", "bare.test:5432",
-		              "inner.svc.cluster.test:80@10.0.0.0/8", "11.22.33.66:443"] } }
+		              "inner.svc.cluster.test:80@10.0.0.0/8", "alt.test:8081/http", "11.22.33.66:443"] } }
 	J
 	printf 'nameserver 8.8.8.8\n' >/etc/resolv.conf
 	make_internet 5432
@@ -41,6 +41,8 @@ setup_file() {
 	for port in 443 8443; do
 		web_server "OPENSSL-LISTEN:$port,pf=ip6,ipv6only=0,reuseaddr,fork,verify=0,cert=$BATS_FILE_TMPDIR/cert.pem,key=$BATS_FILE_TMPDIR/key.pem"
 	done
+	ip netns exec internet "$builddir/tests/live/named-load" serve 8081 </dev/null >"$BATS_FILE_TMPDIR/ports" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 	make_network one 1
 	start_container one verify one
 	echo "$pid" >"$BATS_FILE_TMPDIR/pid"
@@ -298,6 +300,65 @@ refused_record() { # JQ-CONDITION
 	fetch https://good.test:9443/
 	reset
 	end_container three closed
+}
+
+@test "verify_name: nobody takes over a connection that the warden made: its ports and its end are no way out" {
+	local load=$builddir/tests/live/named-load port ports seen
+	ask alt.test
+	# the server resets what says "/reset": the entry of the warden's connection stays in conntrack for a while
+	inside "$load" from 0 11.22.33.80 8081 $'GET /reset HTTP/1.1\r\nHost: alt.test\r\n\r\n' || :
+	ports=$(tail -n 1 "$BATS_FILE_TMPDIR/ports")
+	[ "$ports" -gt 0 ]
+	seen=$(wc -l <"$BATS_FILE_TMPDIR/ports")
+	for port in $ports; do
+		run inside "$load" from "$port" 11.22.33.80 8081 'says no name at all'
+		echo "$port: $output"
+		[[ $output == *refused* ]]
+	done
+	[ "$(wc -l <"$BATS_FILE_TMPDIR/ports")" = "$seen" ]
+}
+
+@test "verify_name: a socket that is bound to the cable, or wants the warden's mark, gets no further" {
+	local before
+	ask good.test
+	before=$(came_out 1 any)
+	run inside timeout 5 socat -t 1 - TCP:11.22.33.80:80,so-bindtodevice=eth0,connect-timeout=2 <<<'GET / HTTP/1.1'
+	echo "$output"
+	[ "$status" != 0 ]
+	[[ $output != *HTTP* ]]
+	[ "$(came_out 1 any)" = "$before" ]
+	run quod-verify exec one sh -c 'exit 0'
+	[ "$status" = 0 ]
+	run nsenter --net --target "$pid" -- setpriv --reuid 1000 --clear-groups --bounding-set -all --inh-caps -all socat -u /dev/null TCP:11.22.33.80:80,setsockopt-int=1:36:81
+	[[ $output == *'not permitted'* ]]
+}
+
+@test "verify_name: verify tries what it says, and explain says how each name is bound" {
+	quodctl verify one | tee "$BATS_TEST_TMPDIR/verify"
+	grep -qE '^egress.verify_name .*proven' "$BATS_TEST_TMPDIR/verify" || grep -E 'proven.*egress.verify_name|egress.verify_name' "$BATS_TEST_TMPDIR/verify" | grep -q proven
+	quodctl --json explain --profile verify one | jq -e '.names_bound_by | .["good.test"] == "connection" and .["alt.test:8443/tls"] == "connection" and .["bare.test:5432"] == "address"'
+	quodctl explain --profile verify one | grep -F 'egress allowed: good.test (each connection must say the name)'
+}
+
+@test "verify_name: bytes out count once, those to the warden not at all" {
+	local before after counter='inside nft -j list counter inet quod out'
+	ask good.test
+	head -c 4000000 /dev/zero >"$BATS_TEST_TMPDIR/body"
+	before=$($counter | jq '.nftables[1].counter.bytes')
+	fetch -4 --data-binary "@$BATS_TEST_TMPDIR/body" https://good.test/tls
+	after=$($counter | jq '.nftables[1].counter.bytes')
+	echo "$((after - before))"
+	[ $((after - before)) -gt 4000000 ]
+	[ $((after - before)) -lt 5500000 ]
+}
+
+@test "verify_name: what ends between its verdict and its turning does not leave" {
+	make_network five 5
+	ip netns exec five "$builddir/tests/live/egress-load" install names=1 "learn=turned tcp 11.22.33.80 443" lifetime=60000
+	# as if the element ended when the packet had been judged and not turned yet
+	ip netns exec five nft flush chain inet quod redirects
+	not ip netns exec five timeout 3 bash -c 'exec 3<>/dev/tcp/11.22.33.80/443'
+	[ "$(came_out 5 any)" = 0 ]
 }
 
 @test "verify_name: many refused connections are one record and a number" {

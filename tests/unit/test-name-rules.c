@@ -205,6 +205,67 @@ static void test_block(void)
 	OK(name_rules_check(block.data, block.len) != NULL, "names: one with a byte changed is refused or judged within its bounds");
 }
 
+/* "tcp/443 tls, tcp/80 http, udp/123 bare" */
+static const char *judge_ways(const struct name_rules *rules, const char *name, const char *address_text)
+{
+	static char text[1024];
+	struct buf out = buf_fixed(text, sizeof(text));
+	struct name_opening openings[32];
+	struct name_found found;
+	struct address address;
+	size_t count;
+
+	if (!rules || !name_rules_find(rules, name, &found) || address_parse(address_text, &address))
+		return "refused";
+	count = name_rules_open(rules, &found, &address, openings, 32);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&out, "%s%s/%u%s%s%s", i ? ", " : "", openings[i].protocol == IPPROTO_TCP ? "tcp" : "udp", openings[i].port,
+			   openings[i].ways & NAME_BARE ? " bare" : "", !(openings[i].ways & NAME_BARE) && openings[i].ways & NAME_TLS ? " tls" : "",
+			   !(openings[i].ways & NAME_BARE) && openings[i].ways & NAME_HTTP ? " http" : "");
+	return text;
+}
+
+static void test_ways(void)
+{
+	static const struct rule_case ways[] = {
+		{ "{\"allow\": [\"a.test\"]}", "a.test", "11.0.0.1", "tcp/443 tls, tcp/80 http", "443 is TLS, 80 is HTTP" },
+		{ "{\"allow\": [\"a.test\"], \"verify_name\": false}", "a.test", "11.0.0.1", "tcp/443 bare, tcp/80 bare", "nothing is looked at when it is off" },
+		{ "{\"allow\": [\"a.test\"], \"mode\": \"observe\"}", "a.test", "11.0.0.1", "tcp/443 bare, tcp/80 bare", "nor where all passes" },
+		{ "{\"allow\": [\"a.test:22\"]}", "a.test", "11.0.0.1", "tcp/22 bare", "other ports say no name" },
+		{ "{\"allow\": [\"a.test:8443/tls\", \"a.test:8080/http\"]}", "a.test", "11.0.0.1", "tcp/8443 tls, tcp/8080 http", "unless the entry says so" },
+		{ "{\"allow\": [\"a.test:443/tcp\"]}", "a.test", "11.0.0.1", "tcp/443 tls", "/tcp is no way out" },
+		{ "{\"allow\": [\"a.test:443/http\"]}", "a.test", "11.0.0.1", "tcp/443 http", "another protocol on a usual port" },
+		{ "{\"allow\": [\"a.test:9000/tls\", \"a.test:9000/http\"]}", "a.test", "11.0.0.1", "tcp/9000 tls http", "either" },
+		{ "{\"allow\": [\"a.test:9000/tls\", \"a.test:9000\"]}", "a.test", "11.0.0.1", "tcp/9000 bare", "what one entry lets out bare is not looked at" },
+		{ "{\"allow\": [\"a.test:440-444/udp\"]}", "a.test", "11.0.0.1", "udp/440 bare, udp/441 bare, udp/442 bare, udp/444 bare", "QUIC is not opened" },
+		{ "{\"allow\": [\"a.test@10.0.0.0/8\", \"10.0.0.1:443\"]}", "a.test", "10.0.0.1", "tcp/443 bare, tcp/80 http", "what is open by its address is bound to no name" },
+	};
+	const char *met =
+		"{ \"version\": 1, \"layers\": [ { \"egress\": {\"allow\": [\"a.test:9000\", \"b.test:9000/tls\"]} },"
+		" { \"egress\": {\"allow\": [\"a.test:9000/tls\", \"b.test:9000/http\"]} } ] }";
+	cleanup_json_tree struct json_tree *tree = NULL;
+	cleanup_buf struct buf met_block = BUF_INIT;
+	struct rule_ranges none = { NULL, 0 };
+	struct profile *profile = NULL;
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		cleanup_buf struct buf block = BUF_INIT;
+
+		IS_STR(judge_ways(make(ways[i].egress, &block), ways[i].name, ways[i].address), ways[i].wanted, "names: %s", ways[i].what);
+	}
+	if (json_parse(met, strlen(met), JSON_PLAIN, NULL, &tree, &err) || profile_from_json(json_root(tree), "met", &profile, &err) ||
+	    name_rules_make(profile, &none, &met_block, &err)) {
+		OK(false, "names: two layers that say how: %s", err.text);
+	} else {
+		const struct name_rules *rules = name_rules_check(met_block.data, met_block.len);
+
+		IS_STR(judge_ways(rules, "a.test", "11.0.0.1"), "tcp/9000 tls", "names: of two layers the stricter way");
+		IS_STR(judge_ways(rules, "b.test", "11.0.0.1"), "refused", "names: of two layers that want different things nothing");
+	}
+	profile_free(profile);
+}
+
 static void test_none(void)
 {
 	struct profile *profile = load("{\"allow\": [\"10.0.0.0/8:443\"]}");
@@ -222,5 +283,6 @@ int main(void)
 	test_many_denied();
 	test_block();
 	test_none();
+	test_ways();
 	return tap_done();
 }

@@ -304,6 +304,30 @@ static void test_strings(void)
 	   "profile name: letters, digits, '_', '.', '-', no dot in front");
 }
 
+static void test_bound(void)
+{
+	static const struct {
+		const char *text;
+		enum entry_bound wanted;
+	} entries[] = { { "a.test", BOUND_IN_CONNECTION }, { "a.test:443", BOUND_IN_CONNECTION }, { "*.a.test:80", BOUND_IN_CONNECTION },
+			{ "a.test:22", BOUND_BY_ADDRESS }, { "a.test:8443/tls", BOUND_IN_CONNECTION }, { "a.test:8080-8081/http", BOUND_IN_CONNECTION },
+			{ "a.test:440-450", BOUND_ON_SOME_PORTS }, { "a.test:443/udp", BOUND_BY_ADDRESS }, { "a.test/icmp", BOUND_BY_ADDRESS },
+			{ "10.0.0.1:443", BOUND_BY_ADDRESS } };
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		struct entry entry;
+		struct err err = ERR_INIT;
+
+		if (entry_parse(entries[i].text, &entry, &err)) {
+			OK(0, "bound: %s: %s", entries[i].text, err.text);
+			continue;
+		}
+		OK(entry_bound_by(&entry, true) == entries[i].wanted && entry_bound_by(&entry, false) == BOUND_BY_ADDRESS, "bound: %s",
+		   entries[i].text);
+		entry_release(&entry);
+	}
+}
+
 int main(void)
 {
 	test_addresses();
@@ -315,6 +339,7 @@ int main(void)
 	test_entries();
 	test_matching();
 	test_covering();
+	test_bound();
 	test_strings();
 	return tap_done();
 }
