@@ -162,6 +162,14 @@ static int look_for_runtimes(struct setup *setup, struct err *err)
 	return any ? 0 : err_set(err, ENOENT, "neither runc nor crun is there to stand in the place of");
 }
 
+static bool is_node(struct setup *setup)
+{
+	struct err ignored = ERR_INIT;
+	cleanup_close int fd = setup_open_dir(setup, "/var/lib/kubelet/x", false, &ignored);
+
+	return fd >= 0;
+}
+
 static int plan(struct setup *setup, struct err *err)
 {
 	int r = 0;
@@ -179,6 +187,9 @@ static int plan(struct setup *setup, struct err *err)
 	setup_note(setup, "Every container that is made from now on goes through quod, under the default profile unless a rule says "
 		   "otherwise; builds by BuildKit and the namespace kube-system are left as they are.");
 	setup_note(setup, "Containers that run go on; quod lets nobody exec into them until they are made anew.");
+	if (is_node(setup))
+		setup_note(setup, "This is a node of a cluster: other namespaces of the cluster's own (its network's, its storage's) need a rule "
+			   "as kube-system has one (%s).", setup->file);
 	if (!aside_has_dpkg(setup))
 		setup_note(setup, "There is no dpkg here: run this again whenever a package or a script has installed a runtime.");
 	return 0;

@@ -70,7 +70,6 @@ int setup_record_read(struct setup *setup, struct err *err)
 {
 	cleanup_json_tree struct json_tree *tree = NULL;
 	struct setup_record *record = &setup->record;
-	cleanup_free char *file = NULL;
 	cleanup_close int dir_fd = -1;
 	struct err why = ERR_INIT;
 	const struct json *root;

@@ -60,7 +60,7 @@ static void test_refusals(void)
 		"a", "a =", "a = b", "= 1", "a = 1 b = 2", "[a", "[a]]", "[[a]", "[]", "a..b = 1", "a = 'x", "a = \"x\n\"", "a = [1",
 		"a = [1 2]", "a = {b = 1,}", "a = {b = 1\n}", "a = \"\\q\"", "a = \"\\ud800\"", "a = 1\na = 2", "[a]\n[a]", "a = 1\n[a]",
 		"a = {}\n[a.b]", "a = {}\na.b = 1", "[a]\nb = 1\n[a.b.c]", "\"\" = 1", "\"a\\u0000\" = 1", "\"a\\n\" = 1", "a = 1\rb = 2",
-		"# \x01", "{{ template \"base\" . }}", "a = tru", "\xef\xbb\xbf" "a = 1",
+		"# \x01", "{{ template \"base\" . }}", "a = tru", "\xef\xbb\xbf[a]",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
