@@ -131,7 +131,7 @@ static int filter(const struct warden *warden, bool is_cradle, struct err *err)
 		{ SCMP_SYS(clone), 1, { LOCKDOWN_IS(CLONE_FLAGS, SIGCHLD) } },
 		CALL(waitid), CALL(wait4), CALL(clock_nanosleep), CALL(nanosleep), CALL(getpid),
 		/* its lockdown */
-		CALL(pipe2), CALL(prctl), CALL(seccomp),
+		CALL(pipe2), { SCMP_SYS(fcntl), 1, { LOCKDOWN_IS(1, F_SETPIPE_SZ) } }, CALL(prctl), CALL(seccomp),
 	};
 	struct call_list list = { .count = 0 };
 
