@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/ctl/setup.h"
 #include "shim/ctl/setup-block.h"
+#include "shim/ctl/setup-containerd.h"
 #include "shim/ctl/setup-run.h"
 #include "shim/ctl/setup-toml.h"
 
@@ -423,9 +423,9 @@ static int plan(struct setup *setup, struct err *err)
 	struct configuration all = { .setup = setup };
 	int r = check_running(setup, err);
 
-	setup_runtimes(setup, &all.names);
 	r = r ? r : add_part(&all, setup->file, err);
 	r = r ? r : add_imports(&all, err);
+	setup_runtimes(setup, &all.names);
 	r = r ? r : edit(&all, err);
 	if (!r)
 		note_circumstances(&all);
@@ -434,4 +434,5 @@ static int plan(struct setup *setup, struct err *err)
 	return r;
 }
 
-const struct setup_engine setup_containerd = { "containerd", "/etc/containerd/config.toml", plan, NULL, NULL, NULL, NULL };
+const struct setup_engine setup_containerd = { "containerd", "/etc/containerd/config.toml", plan, containerd_check, NULL,
+						  NULL, NULL };

@@ -35,10 +35,10 @@ int dropins_read(struct setup *setup, const char *main_file, struct dropins *all
 	glob_t found = { .gl_pathc = 0 };
 	int r = add_other(setup, main_file, all, err);
 
-	setup_runtimes(setup, &all->names);
 	for (size_t i = 0; i < setup->record.added.count; i++)
 		if (!strncmp(setup->record.added.items[i], "quod", 4) && !strings_has(&all->names, setup->record.added.items[i]))
 			strings_add(&all->names, setup->record.added.items[i]);
+	setup_runtimes(setup, &all->names);
 	if (!r && glob(pattern, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc && !r; i++)
 			if (strcmp(found.gl_pathv[i] + strlen(setup->root), setup->file))

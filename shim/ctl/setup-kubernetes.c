@@ -51,10 +51,10 @@ void kubernetes_put_classes(const struct setup *setup, struct buf *text)
 {
 	struct strings names = { NULL, 0 };
 
-	setup_runtimes(setup, &names);
 	for (size_t i = 0; i < setup->record.added.count; i++)
 		if (!strncmp(setup->record.added.items[i], "quod", 4) && !strings_has(&names, setup->record.added.items[i]))
 			strings_add(&names, setup->record.added.items[i]);
+	setup_runtimes(setup, &names);
 	for (size_t i = 0; i < names.count; i++)
 		put_class(text, names.items[i]);
 	strings_free(&names);

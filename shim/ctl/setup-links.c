@@ -18,7 +18,8 @@ char *setup_link_path(const char *runtime)
 
 void setup_runtimes(const struct setup *setup, struct strings *names)
 {
-	strings_add(names, "quod");
+	if (!strings_has(names, "quod"))
+		strings_add(names, "quod");
 	for (size_t i = 0; i < setup->profiles.count; i++) {
 		cleanup_free char *name = alloc_printf("quod-%s", setup->profiles.items[i]);
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,31 @@ void setup_running_values(const char *program, const char *name, const char *ali
 	}
 	if (proc)
 		closedir(proc);
+}
+
+int setup_program_started(const char *program, struct timespec *started)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool any = false;
+
+	while (proc && (entry = readdir(proc))) {
+		cleanup_free char *comm = NULL;
+		struct stat st;
+		size_t len = 0;
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || read_proc(entry->d_name, "comm", &comm, &len) < 0)
+			continue;
+		comm[strcspn(comm, "\n")] = '\0';
+		if (strcmp(comm, program) || fstatat(dirfd(proc), entry->d_name, &st, 0) < 0 ||
+		    (any && st.st_ctim.tv_sec < started->tv_sec))
+			continue;
+		*started = st.st_ctim;
+		any = true;
+	}
+	if (proc)
+		closedir(proc);
+	return any ? 0 : -ESRCH;
 }
 
 static void __attribute__((noreturn)) become(const char *const *argv, int input_fd, int output_fd)

@@ -3,6 +3,8 @@
 #ifndef QUOD_CTL_SETUP_RUN_H
 #define QUOD_CTL_SETUP_RUN_H
 
+#include <time.h>
+
 #include "shim/base/err.h"
 #include "shim/policy/profile.h"
 
@@ -13,6 +15,9 @@
 /* Of each process that is called `program` ("dockerd"): the value of "--name VALUE" or "--name=VALUE" (`alias`: "-c", or
  * NULL). */
 void setup_running_values(const char *program, const char *name, const char *alias, struct strings *values);
+
+/* When the process of that name that was started last was: -ESRCH when there is none. */
+int setup_program_started(const char *program, struct timespec *started);
 
 struct setup_input {
 	const char *bytes;

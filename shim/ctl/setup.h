@@ -94,7 +94,7 @@ void setup_record_release(struct setup_record *record);
 /* setup-diff.c: as diff -u shows it, escaped for a terminal. */
 void setup_put_diff(struct buf *out, const struct setup_file *file);
 
-/* Runtimes by name: "quod", and "quod-NAME" for each profile. Free with strings_free. */
+/* Runtimes by name: "quod", and "quod-NAME" for each profile, behind those that are there. Free with strings_free. */
 void setup_runtimes(const struct setup *setup, struct strings *names);
 
 void setup_note(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -91,6 +91,20 @@ print(value)' "$@" < <(containerd --config "${config_file:-/etc/containerd/confi
 	cri remove-pod "pod=$pod"
 }
 
+@test "setup: containerd: --check shows what containerd reads, and that quod answers" {
+	run quodctl setup containerd --profile locked --check
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"proven: a container of runtime quod-locked was refused by quod"* ]]
+	[ "$(ctr namespaces ls -q | grep -c quod-setup-check)" = 0 ]
+	# not before a restart
+	touch -d '1 minute' /etc/containerd/config.toml
+	run quodctl setup containerd --profile locked --check
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output == *"not proven: containerd has not been restarted since"* ]]
+}
+
 @test "setup: containerd: the pod's annotations reach quod" {
 	run cri pod name=p3 uid=u3 handler=quod-locked 'annotations:={"quod.dev/profile": "agent"}'
 	echo "$output"

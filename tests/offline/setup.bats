@@ -243,6 +243,8 @@ print(value)' "$root/etc/containerd/config.toml" "$@"
 	done_well containerd --profile locked
 	[ "$output" = "containerd: all is there; nothing to change" ]
 	done_well containerd --profile agent
+	done_well containerd --profile agent
+	[ "$output" = "containerd: all is there; nothing to change" ]
 	[ "$(handler | grep -o "'quod[^']*': {" | sort -u | wc -l)" = 3 ]
 	done_well containerd --remove
 	diff <(echo "$before") <(everything)
@@ -350,6 +352,8 @@ assert sorted(crio["runtimes"]) == ["quod", "quod-agent", "quod-locked"], crio
 assert crio["runtimes"]["quod-locked"] == {"runtime_path": "/usr/bin/quod-locked", "runtime_type": "oci", "runtime_root": "/run/new",
 	"monitor_cgroup": "pod", "allowed_annotations": ["io.kubernetes.cri-o.Devices"]}, crio' "$root/etc/crio/crio.conf.d/50-quod.conf"
 	done_well crio --profile agent
+	[ "$output" = "crio: all is there; nothing to change" ]
+	done_well crio
 	[ "$output" = "crio: all is there; nothing to change" ]
 	done_well crio --remove
 	diff <(echo "$before") <(everything)
