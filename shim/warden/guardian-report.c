@@ -4,6 +4,7 @@
  * that can't be written while the container runs is said once to syslog; whether that refuses a container is decided where
  * one is created.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,10 +194,24 @@ static const char *own_cgroup(const struct cgroup_own *own)
 int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
+	int r;
 
 	buf_printf(&text, "{\"pid\":%d,\"nursery_pid\":%d,\"cradle_pid\":%d,\"warden_pid\":%d,\"helpers_cgroup\":\"%s\",\"started_s\":%lld}\n", (int)getpid(),
 		   (int)guardian->nursery_pid, (int)guardian->cradle_pid, (int)guardian->warden_pid, own_cgroup(&guardian->own), (long long)time(NULL));
-	return file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
+	r = file_replace(state_fd, "guardian", text.data, text.len, 0600, err);
+	if (r)
+		return r;
+	/* a file's descriptor: from a directory's a way leads up */
+	cleanup_close_at(&guardian->note_fd);
+	guardian->note_fd = openat(state_fd, "guardian", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return guardian->note_fd < 0 ? err_set_errno(err, errno, "the guardian's note") : 0;
+}
+
+bool guardian_has_state(const struct guardian *guardian)
+{
+	struct stat st;
+
+	return guardian->note_fd < 0 || fstat(guardian->note_fd, &st) < 0 || st.st_nlink;
 }
 
 /* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */

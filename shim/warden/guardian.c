@@ -58,6 +58,7 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.channel_fd = -1,
 		.told_fd = -1,
 		.denied_fd = -1,
+		.note_fd = -1,
 		.mounts_fd = -1,
 		.own_fds_fd = -1,
 		.protect_ms = UINT64_MAX,
@@ -345,6 +346,13 @@ static void keep_ledger(struct guardian *guardian, uint64_t now_ms)
 	guardian->ledger_ms = next_ledger_ms(guardian, now_ms);
 }
 
+/* A delete that comes in the middle of a create, by a runtime that knows nothing of it yet: nobody would ever end it. */
+static void check_state(struct guardian *guardian, uint64_t now_ms)
+{
+	if (!guardian->is_first_gone && !guardian_has_state(guardian))
+		guardian_end(guardian, "killed: its record is gone", false, now_ms);
+}
+
 static void keep_time(struct guardian *guardian, uint64_t now_ms)
 {
 	guardian_look(guardian, now_ms);
@@ -352,6 +360,7 @@ static void keep_time(struct guardian *guardian, uint64_t now_ms)
 		guardian_kill_round(guardian, now_ms);
 	if (now_ms >= guardian->beat_ms) {
 		guardian_beat(guardian, now_ms);
+		check_state(guardian, now_ms);
 		if (guardian->phase == PHASE_FROZEN)
 			cgroup_freeze(&guardian->cgroup, true);
 		guardian_read_limits(guardian);

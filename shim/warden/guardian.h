@@ -90,6 +90,7 @@ struct guardian {
 	int denied_fd;			/* denied.jsonl, the same */
 	uint32_t denied_lines;		/* written to it */
 	uint64_t untold, untold_ms;	/* refusals that were summed up; when the next sum may be said */
+	int note_fd;			/* its note in the container's state, which goes with that; -1 */
 	bool is_run_counted;		/* in the ledger's `runs` */
 	bool audit_failed;		/* said to syslog */
 	int control_fd;			/* listens; -1 */
@@ -167,5 +168,6 @@ void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
 void guardian_report_end(struct guardian *guardian);
 void guardian_remove_state(const struct warden_settings *settings);
 int guardian_write_note(struct guardian *guardian, int state_fd, struct err *err);
+bool guardian_has_state(const struct guardian *guardian);	/* nobody has taken the container's state away */
 
 #endif

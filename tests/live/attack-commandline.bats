@@ -353,7 +353,7 @@ no_escape() {
 	end
 	quod run --bundle "$BATS_FILE_TMPDIR/plain" other </dev/null >/dev/null 2>&1 || : # a create sweeps
 	none grep /run/quod/containers /proc/self/mountinfo
-	wait_for 5 nobody_sleeps # what the runtimes lose in such a race never runs
+	wait_for 15 nobody_sleeps # what the runtimes lose in such a race never runs
 	quodctl audit verify
 }
 none_of_them_runs() {
@@ -363,3 +363,21 @@ none_of_them_runs() {
 	done
 }
 nobody_sleeps() { ! pgrep -f 'sleep 60'; }
+
+@test "X27: a delete in the middle of a create leaves neither a first process nor helpers" {
+	attack . 'sleep 60'
+	local i runtime
+	for runtime in runc crun; do
+		for ((i = 0; i < ${QUOD_RACES:-25}; i++)); do
+			quod --runtime "$runtime" create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&- &
+			pids=" $!"
+			sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
+			quod --runtime "$runtime" delete --force c1 </dev/null >/dev/null 2>&1 3>&- || :
+			wait_for 20 none_of_them_runs
+			quod --runtime "$runtime" delete --force c1 </dev/null >/dev/null 2>&1 3>&- || :
+		done
+		wait_for 15 nothing_is_held # a guardian sees within three seconds that its container's record is gone
+		quod --runtime "$runtime" run --bundle "$BATS_FILE_TMPDIR/plain" c1 </dev/null >/dev/null
+	done
+}
+nothing_is_held() { ! pgrep -x 'quod-guardian|quod-nursery|quod-gate|quod-warden|runc:\[2:INIT\]|crun'; }

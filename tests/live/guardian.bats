@@ -78,6 +78,7 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(audit exit .code)" = 137 ]
 }
 
+# bats test_tags=v2
 @test "guardian: killed, the container is gone at once" {
 	guard -- sh -c 'sleep 60 & exec sleep 61'
 	wait_for 5 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
@@ -95,6 +96,18 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(status_of "$first" TracerPid)" = 0 ]
 	kill -KILL "$first"
 	ends 5 "signal 9"
+}
+
+@test "guardian: who takes the container's record away ends it, started or not" {
+	guard hold=60000 -- true
+	rm -rf "$dir/state"
+	wait_for 10 is_gone "$guardian"
+	[ "$(status_of "$first" State)" = "Z (zombie)" ] # its parent holds still
+	[ "$(audit exit .cause)" = "killed: its record is gone" ]
+	kill "$runner"
+	guard guard=network -- sleep 60
+	rm -rf "$dir/state"
+	ends 10 "signal 9"
 }
 
 @test "guardian: with guard network the end is seen, too" {
@@ -156,6 +169,7 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(audit budget.warn .percent | paste -sd' ')" = "80 95" ]
 }
 
+# bats test_tags=v2
 @test "guardian: who ignores SIGTERM is killed after the grace, all of the cgroup" {
 	guard wall=200 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
 	ends 3 "signal 9"
@@ -180,6 +194,7 @@ ends_nested() {
 	ends_nested
 }
 
+# bats test_tags=v2
 @test "guardian: under cgroup version 2 without a pid namespace of its own all of the cgroup ends, nested ones too" {
 	use_version_2
 	ends_nested
@@ -203,6 +218,7 @@ ends_frozen() {
 	ends_frozen
 }
 
+# bats test_tags=v2
 @test "guardian: under cgroup version 2 a frozen container ends by its budget, too" {
 	use_version_2
 	ends_frozen
@@ -227,6 +243,7 @@ freezes() {
 	freezes
 }
 
+# bats test_tags=v2
 @test "guardian: under cgroup version 2 on_exhausted freeze freezes, again when it is thawed, and leaves the rest to people" {
 	use_version_2
 	freezes
@@ -247,6 +264,7 @@ counts_cpu() {
 	counts_cpu
 }
 
+# bats test_tags=v2
 @test "guardian: under cgroup version 2 the CPU budget is the cgroup's, however many processes burn it" {
 	use_version_2
 	counts_cpu
