@@ -6,6 +6,8 @@
 
 #include "shim/policy/units.h"
 
+#define LATE_START_MS 600000u
+
 static char *spent_text(const char *name, void (*print)(struct buf *, uint64_t), uint64_t budget)
 {
 	cleanup_buf struct buf buf = BUF_INIT;
@@ -50,4 +52,17 @@ char *budgets_deadline(const struct profile *profile, const struct ledger *ledge
 	if (!gmtime_r(&end, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return alloc_copy("");
 	return alloc_copy(text);
+}
+
+uint64_t budgets_unit_us(const struct profile *profile, const struct ledger *ledger)
+{
+	uint64_t wall_ms = profile->budgets.wall_ms, us = 0;
+
+	if (wall_ms == LIMIT_UNLIMITED || profile->budgets.on_exhausted == EXHAUSTED_FREEZE || profile->budgets.reset == RESET_PERIOD)
+		return UINT64_MAX;
+	wall_ms = wall_ms > ledger->wall_ms ? wall_ms - ledger->wall_ms : 0;
+	if (__builtin_add_overflow(wall_ms, profile->budgets.grace_ms, &us) || __builtin_add_overflow(us, LATE_START_MS, &us) ||
+	    __builtin_mul_overflow(us, 1000u, &us))
+		return UINT64_MAX;
+	return us;
 }

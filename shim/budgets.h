@@ -16,4 +16,9 @@ char *budgets_find_spent(const struct profile *profile, const struct ledger *led
 /* QUOD_DEADLINE: when the wall budget ends if it runs from now on, RFC 3339 in UTC; "" when unlimited. malloc'ed. */
 char *budgets_deadline(const struct profile *profile, const struct ledger *ledger);
 
+/* Where systemd keeps the container's cgroup: how long its unit may live at most, in microseconds, when the guardian can't end
+ * it: what is left of the wall budget, the grace, and ten minutes for a start that comes late. UINT64_MAX when nothing is due
+ * to end it (unlimited, frozen when spent, given anew with a period). */
+uint64_t budgets_unit_us(const struct profile *profile, const struct ledger *ledger);
+
 #endif

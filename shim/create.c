@@ -13,6 +13,7 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
+#include "shim/budgets.h"
 #include "shim/clones.h"
 #include "shim/containers.h"
 #include "shim/decide.h"
@@ -28,6 +29,19 @@ struct creation {
 	bool has_state;		/* the directory is ours: to be removed on failure */
 };
 
+/* The wall budget's backstop, where systemd keeps the container's unit. */
+static void annotate_unit(struct creation *creation, struct json_tree *tree, struct json *annotations)
+{
+	struct decision *decision = &creation->decision;
+	uint64_t us = budgets_unit_us(decision->selection.profile, &decision->ledger);
+	cleanup_free char *text = NULL;
+
+	if (!decision->facts.wants_systemd_cgroup || decision->plan.is_sandbox || us == UINT64_MAX)
+		return;
+	text = alloc_printf("uint64 %llu", (unsigned long long)us);
+	json_set(tree, annotations, "org.systemd.property.RuntimeMaxUSec", json_make_string(tree, text));
+}
+
 /* What every container of quod's carries, beside the plan's edits. */
 static void annotate(struct creation *creation, struct json_tree *tree)
 {
@@ -40,6 +54,7 @@ static void annotate(struct creation *creation, struct json_tree *tree)
 	}
 	json_set(tree, annotations, "quod.dev/applied-profile", json_make_string(tree, selection_name(&decision->selection)));
 	json_set(tree, annotations, "quod.dev/profile-digest", json_make_string(tree, decision->digest));
+	annotate_unit(creation, tree, annotations);
 }
 
 static int write_bundle(struct creation *creation, struct err *err)

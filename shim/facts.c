@@ -17,6 +17,7 @@
 #include "shim/base/file.h"
 #include "shim/base/syscalls.h"
 #include "shim/base/userns.h"
+#include "shim/policy/cgroup-place.h"
 
 const char *engine_name(enum engine engine)
 {
@@ -205,13 +206,26 @@ static char *find_docker_program(const struct oci_config *config, const struct f
 	return NULL;
 }
 
-/* Without a path the runtimes take the id: runc below its own cgroup, crun at the root. */
+static bool scope_is_taken(const char *path)
+{
+	cleanup_free char *place = cgroup_place_systemd(path), *absolute = place ? alloc_printf("/%s", place) : NULL;
+
+	return absolute && cgroup_is_taken(absolute);
+}
+
+/* Without a path the runtimes take the id: runc below its own cgroup, crun at the root; with systemd both put their own name
+ * in front. */
 static bool place_is_taken(const struct oci_config *config, const struct facts *facts)
 {
-	const char *path = config->cgroups_path && *config->cgroups_path ? config->cgroups_path : facts->id;
+	const char *path = config->cgroups_path && *config->cgroups_path ? config->cgroups_path : NULL, *id = facts->id;
+	cleanup_free char *of_runc = id ? alloc_printf(":runc:%s", id) : NULL, *of_crun = id ? alloc_printf(":crun:%s", id) : NULL;
 
 	/* a container of that id is another refusal, and its own */
-	return path && access(facts->state_dir, F_OK) < 0 && cgroup_is_taken(path);
+	if (!id || access(facts->state_dir, F_OK) == 0)
+		return false;
+	if (!facts->wants_systemd_cgroup)
+		return cgroup_is_taken(path ? path : id);
+	return path ? scope_is_taken(path) : scope_is_taken(of_runc) || scope_is_taken(of_crun);
 }
 
 int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config,
@@ -237,7 +251,7 @@ int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const
 		r = facts_gather_host(shim, config, facts, err);
 	if (!r) {
 		facts->docker_program = facts->engine == ENGINE_DOCKER ? find_docker_program(config, facts) : NULL;
-		facts->cgroup_is_taken = !facts->wants_systemd_cgroup && place_is_taken(config, facts);
+		facts->cgroup_is_taken = place_is_taken(config, facts);
 	}
 	return r;
 }

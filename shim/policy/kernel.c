@@ -169,9 +169,13 @@ static const char *last_part(const char *path)
 	return last;
 }
 
+/* A name that ends in .slice would be a whole slice to runc, with all that is in it. */
 static bool is_systemd_form(const char *path)
 {
-	size_t colons = 0, slice = strcspn(path, ":");
+	size_t colons = 0, slice = strcspn(path, ":"), len = strlen(path);
+
+	if (len >= strlen(".slice") && !strcmp(path + len - strlen(".slice"), ".slice"))
+		return false;
 
 	for (const char *at = path; *at; at++) {
 		colons += *at == ':';

@@ -84,6 +84,7 @@ static void test_cgroups_path(void)
 	is_refused(&systemd, CGROUP(":cri-containerd:c1"), "", "without a slice, too");
 	is_refused(&systemd, CGROUP("-.slice:docker:c1"), "/linux/cgroupsPath: -.slice:docker:c1 is no place for a container's cgroup (resources)", "but not the root slice");
 	is_refused(&systemd, CGROUP("user.slice:..:c1"), "/linux/cgroupsPath: user.slice:..:c1 is no place for a container's cgroup (resources)", "nor dots");
+	is_refused(&systemd, CGROUP("system.slice:docker:c1.slice"), "/linux/cgroupsPath: system.slice:docker:c1.slice is no place for a container's cgroup (resources)", "nor what runc takes for a slice");
 	is_refused(&systemd, CGROUP("/docker/c1"), "/linux/cgroupsPath: /docker/c1 is no place for a container's cgroup (resources)", "nor a plain path");
 }
 
