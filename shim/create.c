@@ -19,6 +19,7 @@
 #include "shim/decide.h"
 #include "shim/placeholders.h"
 #include "shim/record-make.h"
+#include "shim/second-layer.h"
 #include "shim/shim.h"
 #include "shim/state/halts.h"
 #include "shim/told.h"
@@ -198,6 +199,10 @@ static int become_runtime(const struct shim *shim, struct creation *creation, st
 
 	if (decision->selection.is_unmanaged)
 		return runtime_exec(shim->runtime, shim->argv, err);
+	/* CRIU does to what it restores nearly all that the layer denies, and brings a layer back that was there */
+	r = shim->line.command == OCI_RESTORE ? 0 : second_layer_install(decision->selection.profile, err);
+	if (r)
+		return r;
 	argv = oci_cmdline_replace(&shim->line, "bundle", bundle);
 	r = runtime_exec(shim->runtime, argv, err);
 	oci_argv_free(argv);

@@ -17,6 +17,7 @@
 #include "shim/facts.h"
 #include "shim/own.h"
 #include "shim/sealed.h"
+#include "shim/second-layer.h"
 
 struct execution {
 	struct own_container own;
@@ -146,7 +147,7 @@ static int become_runtime(const struct shim *shim, struct execution *execution, 
 	fd = sealed_make("quod-process", text.data, text.len, 3 + preserved, err);
 	if (fd < 0)
 		return fd;
-	if (audit_exec(shim, execution, err) < 0)
+	if (audit_exec(shim, execution, err) < 0 || second_layer_install(execution->own.profile, err) < 0)
 		return -err->code;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	argv = oci_cmdline_replace(&shim->line, "process", path);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -43,6 +44,7 @@ struct hook {
 	struct profile *profile;
 	int netns_fd, nl_fd, names_fd;
 	bool owned;
+	unsigned filters;		/* over the runtime, and so over this process */
 	struct audit_settings audit;	/* borrowed from the record */
 };
 
@@ -94,11 +96,26 @@ static int read_input(struct hook *hook, struct err *err)
 	return r ? r : profile_from_json(hook->record.profile_json, hook->record.profile, &hook->profile, err);
 }
 
+/* The runtime's filters, as its child has them; 0 where the kernel doesn't count (before 5.9). */
+static unsigned count_filters(void)
+{
+	cleanup_fclose FILE *status = fopen("/proc/self/status", "re");
+	cleanup_free char *line = NULL;
+	unsigned count = 0;
+	size_t room = 0;
+
+	while (status && getline(&line, &room, status) > 0)
+		if (sscanf(line, "Seccomp_filters: %u", &count) == 1)
+			break;
+	return count;
+}
+
 static int write_spaces(struct hook *hook, struct err *err)
 {
 	struct spaces spaces;
 	int r = spaces_look(hook->record.id, hook->state.pid, &spaces, err);
 
+	spaces.filters = hook->filters = count_filters();
 	return r ? r : spaces_write(hook->state_fd, &spaces, err);
 }
 
@@ -157,7 +174,7 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.guard = profile->guard,
 		.allowed_capabilities = profile->process.capabilities,
 		.must_have_no_new_privs = profile->process.no_new_privs,
-		.must_have_filter = profile->seccomp.floor,
+		.must_have_filters = profile->seccomp.floor ? hook->filters + 1 : 0,
 		.wall_ms = is_sandbox ? UINT64_MAX : profile->budgets.wall_ms,
 		.cpu_ms = is_sandbox ? UINT64_MAX : profile->budgets.cpu_ms,
 		.egress_bytes = profile->budgets.egress,

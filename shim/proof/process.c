@@ -54,6 +54,19 @@ static void check_flag(struct proof *proof, const char *key, const char *field, 
 	proof_saw(proof, "%s %s", field, value ? value : "unknown");
 }
 
+/* Those over the runtime are inherited: the one of config.json comes on top. */
+static void check_filter(struct proof *proof)
+{
+	cleanup_free char *mode = proof_proc_field(proof->spaces.pid, "status", "Seccomp");
+	cleanup_free char *count = proof_proc_field(proof->spaces.pid, "status", "Seccomp_filters");
+	unsigned filters = count ? (unsigned)strtoul(count, NULL, 10) : 0, least = proof->spaces.filters + 1;
+	bool is_on = mode && !strcmp(mode, "2") && (!count || filters >= least);
+
+	proof_add(proof, "seccomp.floor", !mode ? PROOF_INCONCLUSIVE : is_on ? PROOF_PROVEN : PROOF_FAILED,
+		  "/proc/PID/status, Seccomp and Seccomp_filters", "a filter of its own, %u in all", least);
+	proof_saw(proof, "Seccomp %s, %u filters", mode ? mode : "unknown", filters);
+}
+
 static void check_uid(struct proof *proof)
 {
 	cleanup_free char *value = proof_proc_field(proof->spaces.pid, "status", "Uid");
@@ -130,7 +143,7 @@ void proof_process(struct proof *proof)
 	check_uid(proof);
 	check_rlimits(proof);
 	if (proof->profile->seccomp.floor)
-		check_flag(proof, "seccomp.floor", "Seccomp", "2", "a filter");
+		check_filter(proof);
 }
 
 void proof_namespaces(struct proof *proof)

@@ -55,6 +55,8 @@ int spaces_write(int state_dir_fd, const struct spaces *spaces, struct err *err)
 	cleanup_buf struct buf buf = BUF_INIT;
 
 	buf_printf(&buf, "spaces 1 %d %s\n", (int)spaces->pid, spaces->id);
+	if (spaces->filters)
+		buf_printf(&buf, "filters %u 0\n", spaces->filters);
 	for (size_t i = 0; i < spaces->count; i++)
 		buf_printf(&buf, "%s %llu %llu\n", spaces->items[i].name, spaces->items[i].dev, spaces->items[i].ino);
 	return file_replace(state_dir_fd, "spaces", buf.data, buf.len, 0600, err);
@@ -82,7 +84,10 @@ int spaces_read(const struct state_places *places, const char *key, struct space
 
 		if (fscanf(file, "%7s %llu %llu\n", space->name, &space->dev, &space->ino) != 3)
 			break;
-		spaces->count++;
+		if (!strcmp(space->name, "filters"))
+			spaces->filters = (unsigned)space->dev;
+		else
+			spaces->count++;
 	}
 	return 0;
 }

@@ -18,6 +18,7 @@
 struct spaces {
 	char id[1025];
 	pid_t pid;
+	unsigned filters;		/* seccomp filters that already lay over the runtime when it was made; 0: not known */
 	size_t count;
 	struct space {
 		char name[8];		/* as in /proc/PID/ns: "net", "mnt" ... */

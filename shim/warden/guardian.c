@@ -223,7 +223,7 @@ static int prepare(struct guardian *guardian, struct err *err)
 {
 	const struct warden_settings *settings = guardian->settings;
 	const struct leash_demand demand = { settings->allowed_capabilities, settings->must_have_no_new_privs,
-					     settings->must_have_filter };
+					     settings->must_have_filters };
 	int r = open_own(guardian, err);
 
 	if (!r)

@@ -177,8 +177,13 @@ static bool is_as_demanded(struct leash *leash)
 		snprintf(leash->lacking, sizeof(leash->lacking), "process.no_new_privs is off");
 		return false;
 	}
-	if (leash->demand.filter && (!status_number(text, "\nSeccomp:\t", 10, &value) || value != 2)) {
+	if (leash->demand.filters && (!status_number(text, "\nSeccomp:\t", 10, &value) || value != 2)) {
 		snprintf(leash->lacking, sizeof(leash->lacking), "seccomp.floor: no filter");
+		return false;
+	}
+	/* those over the runtime are inherited; kernels before 5.9 don't count */
+	if (status_number(text, "\nSeccomp_filters:\t", 10, &value) && value < leash->demand.filters) {
+		snprintf(leash->lacking, sizeof(leash->lacking), "seccomp.floor: %u of %u filters", (unsigned)value, leash->demand.filters);
 		return false;
 	}
 	return true;

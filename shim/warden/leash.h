@@ -26,7 +26,8 @@ enum leash_news {
 /* What must be so when the container's program has been executed, before its first instruction. */
 struct leash_demand {
 	uint64_t allowed_capabilities;	/* no other in any of the five sets */
-	bool no_new_privs, filter;
+	bool no_new_privs;
+	unsigned filters;	/* at least as many, 0: none need be */
 };
 
 struct leash {

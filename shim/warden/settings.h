@@ -38,7 +38,8 @@ struct warden_settings {
 	int32_t pid;			/* container's first process, host pid namespace */
 	uint32_t guard;			/* enum guard: 0 kill, 1 network */
 	uint64_t allowed_capabilities;	/* what may be in any set when the program is executed (guard kill) */
-	uint32_t must_have_no_new_privs, must_have_filter;	/* and what must be on then */
+	uint32_t must_have_no_new_privs;	/* and what must be on then */
+	uint32_t must_have_filters;	/* as many at least; 0: none need be */
 	uint64_t wall_ms, cpu_ms, egress_bytes;	/* budgets of the profile, UINT64_MAX unlimited */
 	uint64_t wall_spent_ms, cpu_spent_us, egress_spent;	/* from the ledger */
 	uint64_t reset_period_ms;	/* budgets.reset with a period; 0 without */

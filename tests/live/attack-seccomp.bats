@@ -65,6 +65,46 @@ denied() {
 	refused 'seccomp|SCMP_ACT_TRACE'
 }
 
+# A runtime that forgets the filter of config.json, as a bug in it might.
+forgetful() { # RUNTIME
+	printf '#!/bin/sh\nfor file in /run/quod/containers/*/bundle/config.json; do\n\tjq "del(.linux.seccomp)" "$file" >/run/edited && cat /run/edited >"$file"\ndone\nexec %s "$@"\n' \
+		"$(command -v "$1")" >"/usr/bin/$1-forgetful"
+	chmod 755 "/usr/bin/$1-forgetful"
+}
+
+@test "S04: where the runtime loses the filter, no instruction of the container runs" {
+	attack "$wide" 'echo it ran'
+	for runtime in runc crun; do
+		forgetful "$runtime"
+		run timeout 20 quod --profile wide --runtime "/usr/bin/$runtime-forgetful" run --bundle "$bundle" c1 </dev/null
+		echo "$runtime: $status $output"
+		[ "$status" != 0 ]
+		[[ $output != *"it ran"* ]]
+		wait_for 10 grep -F 'not proven at its first instruction: seccomp.floor: 1 of 2 filters' /var/log/quod/audit.jsonl
+		rm -rf /var/log/quod
+	done
+}
+
+@test "S04: and where nobody looks, a second filter lies over the runtime and all that it makes" {
+	write_profile unseen <<<'{ "version": 1, "extends": "wide", "guard": "network" }'
+	attack "$wide" 'grep Seccomp_filters /proc/self/status; syscall-probe deny'
+	for runtime in runc crun; do
+		forgetful "$runtime"
+		run timeout 20 quod --profile unseen --runtime "/usr/bin/$runtime-forgetful" run --bundle "$bundle" c1 </dev/null
+		echo "$output"
+		[[ $output == Seccomp_filters:*1* ]]
+		for name in io_uring_setup userfaultfd perf_event_open clone3; do
+			grep -E "^(ok|BAD) $name" <<<"$output"
+			[ "$(grep -cE "^BAD $name( |,|$)" <<<"$output")" = 0 ]
+		done
+	done
+	# exec brings it along
+	quod --profile unseen --runtime /usr/bin/runc-forgetful create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&-
+	run quod exec c1 grep Seccomp_filters /proc/self/status </dev/null
+	echo "$output"
+	[[ $output == *[1-9] ]]
+}
+
 @test "S05: the numbers of x32 and of 32-bit programs lead nowhere" {
 	[ "$(grep -c '^ok getpid by' "$BATS_FILE_TMPDIR/runc")" = 2 ]
 	[ "$(grep -c '^ok getpid by' "$BATS_FILE_TMPDIR/crun")" = 2 ]

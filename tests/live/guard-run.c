@@ -68,7 +68,7 @@ static void take_option(struct options *options, const char *name, const char *v
 	else if (!strcmp(name, "nnp"))
 		settings->must_have_no_new_privs = atoi(value) != 0;
 	else if (!strcmp(name, "filter"))
-		settings->must_have_filter = atoi(value) != 0;
+		settings->must_have_filters = (uint32_t)atoi(value);
 	else if (!strcmp(name, "shared"))
 		settings->is_shared = value[0] == '1';
 	else if (!strcmp(name, "freeze"))
