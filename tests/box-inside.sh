@@ -6,12 +6,9 @@ set -eu
 
 mount_cgroups() {
 	if [ "$BOX_VERSION" = 2 ]; then
+		# one file system is not mounted over itself
+		umount -l /sys/fs/cgroup
 		mount -t cgroup2 cgroup2 /sys/fs/cgroup
-		# no process beside groups with controllers: ours go into one of their own
-		mkdir /sys/fs/cgroup/init
-		while read -r pid; do
-			echo "$pid" >/sys/fs/cgroup/init/cgroup.procs 2>/dev/null || :
-		done </sys/fs/cgroup/cgroup.procs
 		for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
 			echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 		done

@@ -208,6 +208,7 @@ lowers_resources() {
 	quod update -r "$BATS_TEST_TMPDIR/resources.json" c1
 	[ "$(cgroup_file pids.max pids || cgroup_file pids.max .)" = 60 ]
 }
+# bats test_tags=v2
 @test "commands: update lowers resources, from options, standard input and a file" {
 	both_runtimes lowers_resources
 }
@@ -243,6 +244,7 @@ keeps_the_bounds() {
 	[ "$status" = 1 ]
 	[ "$(cgroup_file pids.max pids || cgroup_file pids.max .)" = 100 ]
 }
+# bats test_tags=v2
 @test "commands: update never goes over the profile's bounds, and says every reason" {
 	both_runtimes keeps_the_bounds
 }

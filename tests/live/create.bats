@@ -77,6 +77,7 @@ runs() {
 	[ "$output" = "hello from 0" ]
 	nothing_left
 }
+# bats test_tags=v2
 @test "create: a plain bundle runs under runc and crun, and nothing is left" {
 	both_runtimes runs
 }
@@ -175,6 +176,7 @@ bounded() {
 	[[ $output == *"NoNewPrivs:"*"1"* ]]
 	[[ $output == *"root is read-only"* && $output == *"tmp is writable"* ]]
 }
+# bats test_tags=v2
 @test "create: capabilities, no_new_privs and the read-only root are in force inside" {
 	run_in 'grep -E "CapBnd|NoNewPrivs" /proc/self/status; touch /x 2>/dev/null || echo root is read-only; touch /tmp/x && echo tmp is writable'
 	both_runtimes bounded

@@ -25,6 +25,7 @@ allowed() {
 	[[ $output != *written* ]]
 }
 
+# bats test_tags=v2
 @test "devices: one that devices.allow names is there, with the access it names" {
 	local runtime
 	for runtime in runc crun; do
@@ -40,6 +41,7 @@ allowed() {
 	[[ $output == *"device /dev/fuse (c 10:229) is not allowed (devices.allow)"* ]]
 }
 
+# bats test_tags=v2
 @test "devices: the path of an allowed device with another's numbers is refused" {
 	edit_bundle "$bundle" '.linux.devices[0].minor = 1 | .linux.resources.devices[1].minor = 1'
 	run quod-fuse run --bundle "$bundle" c1

@@ -21,6 +21,7 @@ make_groups() {
 
 # From here on there is version 2 alone: what lies below its mount can't be reached.
 use_version_2() {
+	[ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || return 0
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup
 	is_covered=1
 	make_groups

@@ -78,7 +78,6 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(audit exit .code)" = 137 ]
 }
 
-# bats test_tags=v2
 @test "guardian: killed, the container is gone at once" {
 	guard -- sh -c 'sleep 60 & exec sleep 61'
 	wait_for 5 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
@@ -169,7 +168,6 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 	[ "$(audit budget.warn .percent | paste -sd' ')" = "80 95" ]
 }
 
-# bats test_tags=v2
 @test "guardian: who ignores SIGTERM is killed after the grace, all of the cgroup" {
 	guard wall=200 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
 	ends 3 "signal 9"
@@ -194,7 +192,6 @@ ends_nested() {
 	ends_nested
 }
 
-# bats test_tags=v2
 @test "guardian: under cgroup version 2 without a pid namespace of its own all of the cgroup ends, nested ones too" {
 	use_version_2
 	ends_nested
@@ -218,7 +215,6 @@ ends_frozen() {
 	ends_frozen
 }
 
-# bats test_tags=v2
 @test "guardian: under cgroup version 2 a frozen container ends by its budget, too" {
 	use_version_2
 	ends_frozen
@@ -243,7 +239,6 @@ freezes() {
 	freezes
 }
 
-# bats test_tags=v2
 @test "guardian: under cgroup version 2 on_exhausted freeze freezes, again when it is thawed, and leaves the rest to people" {
 	use_version_2
 	freezes
@@ -264,7 +259,6 @@ counts_cpu() {
 	counts_cpu
 }
 
-# bats test_tags=v2
 @test "guardian: under cgroup version 2 the CPU budget is the cgroup's, however many processes burn it" {
 	use_version_2
 	counts_cpu

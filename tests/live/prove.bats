@@ -57,6 +57,7 @@ starts() {
 	wait_for 5 quodctl verify c1
 	delete
 }
+# bats test_tags=v2
 @test "prove: an untouched container starts, and verify proves all of it" {
 	each_runtime starts
 }
@@ -68,6 +69,7 @@ raised_memory() {
 	is_refused "resources.memory is not in force: promised at most 4G, in force no limit"
 	delete
 }
+# bats test_tags=v2
 @test "prove: a memory limit that was taken away stops the start" {
 	each_runtime raised_memory
 }
@@ -123,6 +125,33 @@ dead_gate() {
 @test "prove: a network whose gate is gone for good stops the start" {
 	runtime=runc
 	dead_gate
+}
+
+# A runtime that gives the first process more than config.json says.
+generous() { # RUNTIME JQ-FILTER
+	printf '#!/bin/sh\nfor file in /run/quod/containers/*/bundle/config.json; do\n\tjq "%s" "$file" >/run/edited && cat /run/edited >"$file"\ndone\nexec %s "$@"\n' \
+		"$2" "$(command -v "$1")" >"/usr/bin/$1-generous"
+	chmod 755 "/usr/bin/$1-generous"
+}
+
+runs_nothing() { # JQ-FILTER WHAT-IS-LACKING
+	generous "$runtime" "$1"
+	rm -rf /var/log/quod
+	run timeout 30 quod --runtime "/usr/bin/$runtime-generous" run --bundle "$bundle" c1 </dev/null
+	echo "$status $output"
+	[ "$status" != 0 ]
+	[[ $output != *"it ran"* ]]
+	wait_for 10 grep -F "killed: not proven at its first instruction: $2" /var/log/quod/audit.jsonl
+}
+
+run_is_proven() {
+	runs_nothing '.process.capabilities[] += [\"CAP_SYS_ADMIN\"]' 'process.capabilities: Cap'
+	runs_nothing '.process.noNewPrivileges = false' 'process.no_new_privs is off'
+	runs_nothing 'del(.linux.seccomp)' 'seccomp.floor: 1 of 2 filters'
+}
+@test "prove: a run has no start, and the guardian kills at its first instruction what has more than was promised" {
+	edit_bundle "$bundle" '.process.args = ["sh", "-c", "echo it ran"]'
+	each_runtime run_is_proven
 }
 
 # flips: quod.json prove

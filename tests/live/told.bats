@@ -49,6 +49,7 @@ tells() {
 		.limits.tmpfs_bytes["/tmp"] == 1073741824' <<<"$output"
 	wait_for 5 is_clean
 }
+# bats test_tags=v2
 @test "told: limits.json says limits, budgets, what is left of them and what may be reached" {
 	run_in 'cat /run/quod/limits.json'
 	both_runtimes tells
