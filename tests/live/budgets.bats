@@ -88,7 +88,6 @@ wall_ends() {
 	wait_for 8 no_helper_left || return
 	delete
 }
-# bats test_tags=v2
 @test "budgets: the wall budget ends a container, who ignores SIGTERM too, and nothing is left" {
 	run_in 'trap "" TERM; sleep 60 & while :; do sleep 0.1; done'
 	both_runtimes wall_ends
@@ -104,7 +103,6 @@ cpu_ends() {
 	[ "$spent" -lt 1300000 ] || return
 	delete
 }
-# bats test_tags=v2
 @test "budgets: the CPU budget counts every process of the container, those of exec too" {
 	run_in 'trap "exit 0" TERM; while :; do :; done'
 	both_runtimes cpu_ends
@@ -142,7 +140,6 @@ freezes() {
 	delete || return
 	wait_for 8 no_helper_left
 }
-# bats test_tags=v2
 @test "budgets: on_exhausted freeze leaves it paused, and it can't be resumed" {
 	run_in 'sleep 60'
 	both_runtimes freezes
