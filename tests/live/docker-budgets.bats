@@ -92,3 +92,14 @@ refuses() { # WHAT-WAS-SPENT COMMAND...
 	[ "$(sed -n 's/^runs //p' "$ledger")" = 2 ]
 	[ "$(sed -n 's/^wall_ms //p' "$ledger")" -lt 2600 ]
 }
+
+# Last: what it leaves is not the engines' own.
+@test "docker: dockerd and containerd killed, the guardian goes on, and what was spent stays spent" {
+	run_with longer
+	kill -KILL "$(cat /run/dockerd.started)" "$(cat /run/containerd.started)"
+	wait_for 30 grep -qx 'ended wall 8s spent' "$ledger"
+	rm -f /run/docker.pid /var/run/docker.pid
+	box_start_engines short frozen longer again
+	wait_for 30 has_exited
+	refuses "wall 8s spent" docker start c1
+}
