@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Budgets under a real Docker: what is spent stays spent, whatever Docker is asked for.
-# shellcheck disable=SC2154 # took_ms is helpers.bash's
 
 load ../helpers
 
@@ -74,13 +73,11 @@ refuses() { # WHAT-WAS-SPENT COMMAND...
 	docker restart -t 0 c1 >/dev/null
 	sleep 2
 	docker restart -t 0 c1 >/dev/null
-	timed wait_for 15 has_exited
-	echo "$took_ms ms after the second restart"
-	[ "$took_ms" -lt 5000 ]
+	wait_for 30 has_exited
 	wait_for 5 grep -qx 'ended wall 8s spent' "$ledger"
 	[ "$(sed -n 's/^runs //p' "$ledger")" = 3 ]
 	[ "$(sed -n 's/^wall_ms //p' "$ledger")" -ge 8000 ]
-	[ "$(sed -n 's/^wall_ms //p' "$ledger")" -lt 8500 ]
+	[ "$(sed -n 's/^wall_ms //p' "$ledger")" -lt 10000 ] # with a whole budget for each run it would be 12 s
 	refuses "wall 8s spent" docker start c1
 }
 

@@ -13,7 +13,7 @@
  *   redirect ADDRESS SERVER PORT             ICMP redirect to ADDRESS, about its datagram from PORT to SERVER's 5000
  *   join GROUP COUNT                         COUNT groups on eth0 from GROUP on, one every 50 ms
  *   large ADDRESS PORT BYTES                 one datagram, fragmented by the stack
- *   talk ADDRESS PORT STEP...                one connection: "say" (a byte, wait 300 ms for its echo), "sleep=MS", "end"
+ *   talk ADDRESS PORT STEP...                one connection: "say" (a byte, wait 2 s for its echo), "sleep=MS", "until=FILE" (is there)
  *   pour tcp|udp ADDRESS PORT BYTES          as much as goes; prints the bytes that the socket took
  */
 #include <arpa/inet.h>
@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ECHO_WAIT_MS 300
+#define ECHO_WAIT_MS 2000
 #define SEGMENT_ROUTING 4	/* the one type of routing header that the kernel takes from anybody */
 
 /* An address of either family, for every call that takes one. */
@@ -328,6 +328,9 @@ static int try_talk(char **a, int count)
 			say(fd);
 		else if (!strncmp(a[i], "sleep=", 6))
 			usleep((useconds_t)atoi(a[i] + 6) * 1000);
+		else if (!strncmp(a[i], "until=", 6))
+			while (access(a[i] + 6, F_OK) < 0)
+				usleep(20000);
 		fflush(stdout);
 	}
 	return 0;

@@ -120,7 +120,7 @@ static void step_beat(struct run *run)
 		return;
 	}
 	do
-		if (!next_message(run, 2000, &message)) {
+		if (!next_message(run, 20000, &message)) {
 			puts("beat: no answer");
 			return;
 		}
@@ -188,7 +188,7 @@ static void step_learn(struct run *run, const char *value, uint8_t is_turned)
 		return;
 	for (uint32_t i = 0; i < message.count && i < RULESET_LEARN_MAX; i++)
 		message.openings[i] = (struct ruleset_opening){ 4, (uint8_t)protocol, 443, { 192, 0, 2, (uint8_t)(i + 1) }, is_turned };
-	if (send(run->learn_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0 || poll(&end, 1, 500) != 1 ||
+	if (send(run->learn_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0 || poll(&end, 1, 20000) != 1 ||
 	    recv(run->learn_fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
 		puts("learn: no answer");
 	else

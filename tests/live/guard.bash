@@ -34,7 +34,7 @@ remove_groups() {
 	done
 	for group in "${cgroups[@]}"; do
 		thaw "${group#cgroup=}"
-		wait_for 5 remove_group "${group#cgroup=}"
+		wait_for 20 remove_group "${group#cgroup=}"
 	done
 	[ -z "${is_covered-}" ] || { remove_group /sys/fs/cgroup/quod; umount /sys/fs/cgroup; }
 }
@@ -69,7 +69,7 @@ guard() {
 	"$builddir/tests/live/guard-run" program="$builddir/quod-warden" state="$dir/state" audit="$dir/log/audit.jsonl" \
 		head="$dir/lib/audit.head" ledger="$dir/lib/ledger" key=k1 "${cgroups[@]}" "$@" >"$dir/out" 2>&1 </dev/null 3>&- &
 	runner=$!
-	wait_for 7 grep -qE '^(guardian|refused)' "$dir/out"
+	wait_for 20 grep -qE '^(guardian|refused)' "$dir/out"
 	first=$(said first)
 	guardian=$(said guardian)
 }

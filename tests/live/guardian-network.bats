@@ -73,10 +73,10 @@ inside() {
 	nursery=$(nursery) gate=$(gate)
 	lsns -t net -o PID,NS -n | grep -q "^ *$first "
 	kill -KILL "$first"
-	ends 5 "signal 9"
-	wait_for 5 is_gone "$guardian"
-	wait_for 8 is_gone "$gate"
-	wait_for 8 is_gone "$nursery"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
+	wait_for 20 is_gone "$gate"
+	wait_for 20 is_gone "$nursery"
 	[ -z "$(lsns -t net -o NS -n | sort -u | tail -n +2)" ]
 }
 
@@ -101,9 +101,9 @@ inside() {
 	guard table=1 guard=network alive=1000 -- sleep 60
 	nursery=$(nursery) gate=$(gate)
 	kill -KILL "$guardian"
-	wait_for 8 is_gone "$gate"
-	wait_for 8 is_gone "$nursery"
-	wait_for 8 sh -c "nsenter --net --target $first -- '$load_program' inspect | grep -q 'table=1 .* whole=1 alive=0'"
+	wait_for 20 is_gone "$gate"
+	wait_for 20 is_gone "$nursery"
+	wait_for 20 sh -c "nsenter --net --target $first -- '$load_program' inspect | grep -q 'table=1 .* whole=1 alive=0'"
 	kill -0 "$first"
 }
 
@@ -111,14 +111,14 @@ inside() {
 make_peer() {
 	unshare --net -- sleep 60 3>&- &
 	peer=$!
-	wait_for 5 grep -q sleep "/proc/$peer/comm"
+	wait_for 20 grep -q sleep "/proc/$peer/comm"
 	inside ip link add v0 type veth peer name v1 netns "$peer"
 	inside ip addr add 10.9.9.1/24 dev v0
 	inside ip link set v0 up
 	nsenter --net --target "$peer" -- ip addr add 10.9.9.2/24 dev v1
 	nsenter --net --target "$peer" -- ip link set v1 up
 	nsenter --net --target "$peer" -- socat TCP-LISTEN:7,fork,reuseaddr EXEC:cat 3>&- &
-	wait_for 5 echoes first
+	wait_for 20 echoes first
 }
 
 echoes() { # over a new connection
@@ -132,11 +132,11 @@ echoes() { # over a new connection
 	gate=$(gate)
 	for round in 1 2 3 4 5; do
 		kill -KILL "$gate"
-		timed wait_for 4 has_other_gate "$gate"
+		timed wait_for 20 has_other_gate "$gate"
 		echo "round $round: again after $took_ms ms"
 		[ "$(gate)" != "" ]
 		gate=$(gate)
-		wait_for 4 sh -c "[ \"\$(grep -c '\"event\":\"warden.back\"' '$dir/log/audit.jsonl')\" = $round ]"
+		wait_for 20 sh -c "[ \"\$(grep -c '\"event\":\"warden.back\"' '$dir/log/audit.jsonl')\" = $round ]"
 		echo "round $round" >&"${old[1]}"
 		read -r -t 3 -u "${old[0]}" line
 		[ "$line" = "round $round" ]
@@ -160,21 +160,21 @@ echoes() { # over a new connection
 	echo "$kills gates killed"
 	[ "$kills" -ge 2 ]
 	[ "$kills" -le 5 ]
-	wait_for 4 has_other_gate "$gate"
+	wait_for 20 has_other_gate "$gate"
 }
 
 @test "guardian: a nursery that is killed is recorded, its gate goes on, and without both the network closes" {
 	guard table=1 alive=4000 -- sleep 60
 	nursery=$(nursery) gate=$(gate)
 	kill -KILL "$nursery"
-	wait_for 5 grep -q '"event":"warden.lost"' "$dir/log/audit.jsonl"
+	wait_for 20 grep -q '"event":"warden.lost"' "$dir/log/audit.jsonl"
 	[ "$(audit warden.lost .helper)" = nursery ]
-	wait_for 8 sh -c "! ps -o comm= --ppid $guardian | grep nursery"
+	wait_for 20 sh -c "! ps -o comm= --ppid $guardian | grep nursery"
 	sleep 5
 	switch_is 1
 	kill -KILL "$gate"
-	wait_for 5 grep -q '"helper":"gate"' "$dir/log/audit.jsonl"
-	wait_for 5 switch_is 0
+	wait_for 20 grep -q '"helper":"gate"' "$dir/log/audit.jsonl"
+	wait_for 20 switch_is 0
 	kill -0 "$first"
 	kill -0 "$guardian"
 }
@@ -183,8 +183,8 @@ echoes() { # over a new connection
 	guard table=1 alive=1000 -- sleep 60
 	nursery=$(nursery) gate=$(gate)
 	kill -KILL "$nursery" "$gate"
-	wait_for 8 switch_is 0
-	wait_for 5 grep -q '"helper":"gate"' "$dir/log/audit.jsonl"
+	wait_for 20 switch_is 0
+	wait_for 20 grep -q '"helper":"gate"' "$dir/log/audit.jsonl"
 	sleep 3.5
 	switch_is 0
 	kill -0 "$first"
@@ -204,14 +204,14 @@ echoes() { # over a new connection
 	wait_for 20 grep -q '"event":"warden.lost"' "$dir/log/audit.jsonl"
 	[ "$(audit warden.lost .answers)" = false ]
 	kill -CONT "$(gate)"
-	wait_for 7 grep -q '"event":"warden.back"' "$dir/log/audit.jsonl"
+	wait_for 20 grep -q '"event":"warden.back"' "$dir/log/audit.jsonl"
 }
 
 @test "guardian: a table that somebody else changed ends the container" {
 	guard table=1 orphan=1 -- sleep 60
 	inside nft add element inet quod never4 '{ 192.0.2.7 }'
-	ends 3 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit table.changed .action)" = kill ]
 	[ "$(audit exit .cause)" = "killed: table changed" ]
 	[ "$(ledger ended)" = "killed: table changed" ]
@@ -221,23 +221,23 @@ echoes() { # over a new connection
 	guard table=1 orphan=1 -- sleep 60
 	kill -KILL "$(gate)"
 	inside nft add element inet quod never4 '{ 192.0.2.7 }'
-	ends 4 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit exit .cause)" = "killed: table changed" ]
 }
 
 @test "guardian: a flushed ruleset ends the container" {
 	guard table=1 orphan=1 -- sleep 60
 	inside nft flush ruleset
-	ends 3 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit table.changed .action | sort -u)" = kill ]
 }
 
 @test "guardian: what was sent is in the ledger, the last bytes too" {
 	guard table=1 -- bash -c "$network"' send 50; exit 0'
-	ends 5 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "exit 0"
+	wait_for 20 is_gone "$guardian"
 	echo "$(ledger egress_bytes) bytes"
 	[ "$(ledger egress_bytes)" -ge 50000 ]
 	[ "$(ledger egress_bytes)" -lt 60000 ]
@@ -247,7 +247,7 @@ echoes() { # over a new connection
 @test "guardian: a spent egress budget is recorded once, and cut by the kernel" {
 	guard table=1 egress=20000 -- bash -c "$network"' for i in 1 2 3 4 5 6; do send 10; sleep 1; done; exit 0'
 	ends 15 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit budget.spent '"\(.budget) \(.action)"')" = "egress cut" ]
 	[ "$(ledger egress_bytes)" -le 20000 ]
 	[ "$(ledger ended)" = "exit 0" ]
@@ -255,15 +255,15 @@ echoes() { # over a new connection
 
 @test "guardian: egress stop ends the container" {
 	guard table=1 egress=20000 egress_stops=1 grace=200 -- bash -c "$network"' while :; do send 5; sleep 0.1; done'
-	ends 10 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[[ $(ledger ended) == "egress "*" spent" ]]
 }
 
 @test "guardian: a cut egress budget is open again in the next period, and as small" {
 	guard table=1 egress=20000 period=4000 -- bash -c "$network"' send 30; sleep 6; send 10; sleep 4.5; send 40; exit 0'
 	ends 30 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	echo "$(audit exit .egress_bytes) bytes in all"
 	[ "$(audit exit .egress_bytes)" -gt 40000 ]
 	[ "$(audit exit .egress_bytes)" -le 60000 ]
@@ -275,7 +275,7 @@ echoes() { # over a new connection
 	first_a=$first dir=$dir/b
 	guard "ledger=$BATS_TEST_TMPDIR/lib/ledger" table=1 egress=40000 shared=1 -- bash -c "$network"' sleep 3; send 60; exit 0'
 	ends 20 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit budget.spent .action)" = cut ]
 	sent=$(audit exit .egress_bytes)
 	echo "$sent bytes of the second"
@@ -283,7 +283,7 @@ echoes() { # over a new connection
 	[ "$sent" -lt 22000 ]
 	kill -KILL "$first_a"
 	dir=$BATS_TEST_TMPDIR
-	wait_for 5 grep -q '"event":"exit"' "$dir/log/audit.jsonl"
+	wait_for 20 grep -q '"event":"exit"' "$dir/log/audit.jsonl"
 	[ "$(ledger egress_bytes)" = $((sent + $(audit exit .egress_bytes))) ]
 	[ "$(ledger egress_bytes)" -le 40000 ]
 }

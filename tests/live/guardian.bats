@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The guardian by itself: guard-run plays the runtime and its hook.
-# shellcheck disable=SC2154 # builddir and took_ms are helpers.bash's
+# shellcheck disable=SC2154 # builddir is helpers.bash's
 
 setup_file() {
 	load ../helpers
@@ -34,7 +34,7 @@ teardown() {
 	[ "$(ps -o sid= -p "$guardian" | tr -d ' ')" != "$(ps -o sid= -p $$ | tr -d ' ')" ]
 	[ "$(ps -o ppid= -p "$guardian" | tr -d ' ')" != "$runner" ]
 	grep -qE '^Max core file size +0 +0 ' "/proc/$guardian/limits"
-	wait_for 5 in_own_cgroup "$guardian"
+	wait_for 20 in_own_cgroup "$guardian"
 	[ "$(readlink "/proc/$guardian/cwd")" = / ]
 	[ "$(readlink "/proc/$guardian/fd/0")" = /dev/null ]
 	[ -z "$(tr -d '\0' <"/proc/$guardian/environ")" ]
@@ -63,8 +63,8 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 
 @test "guardian: the exit status is seen by the parent, the trail and the ledger, and the helpers end" {
 	guard -- sh -c 'exit 37'
-	ends 5 "exit 37"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "exit 37"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "exit 37" ]
 	[ "$(audit exit '"\(.cause) \(.code) \(.container) \(.engine) \(.profile)"')" = "exit 37 37 c1 test web" ]
 }
@@ -72,47 +72,47 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 @test "guardian: a signal that ends the first process is named" {
 	guard -- sh -c 'sleep 60'
 	kill -KILL "$first"
-	ends 5 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "signal 9" ]
 	[ "$(audit exit .code)" = 137 ]
 }
 
 @test "guardian: killed, the container is gone at once" {
 	guard -- sh -c 'sleep 60 & exec sleep 61'
-	wait_for 5 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
+	wait_for 20 test "$(pids_of_all_groups | sort -u | wc -l)" -ge 1
 	kill -KILL "$guardian"
-	ends 2 "signal 9"
-	wait_for 8 test -z "$(pids_of_all_groups)"
+	ends 20 "signal 9"
+	wait_for 20 test -z "$(pids_of_all_groups)"
 }
 
 @test "guardian: with guard network its death leaves the container alone" {
 	guard guard=network -- sleep 60
 	kill -KILL "$guardian"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	sleep 0.3
 	kill -0 "$first"
 	[ "$(status_of "$first" TracerPid)" = 0 ]
 	kill -KILL "$first"
-	ends 5 "signal 9"
+	ends 20 "signal 9"
 }
 
 @test "guardian: who takes the container's record away ends it, started or not" {
 	guard hold=60000 -- true
 	rm -rf "$dir/state"
-	wait_for 10 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	[ "$(status_of "$first" State)" = "Z (zombie)" ] # its parent holds still
 	[ "$(audit exit .cause)" = "killed: its record is gone" ]
 	kill "$runner"
 	guard guard=network -- sleep 60
 	rm -rf "$dir/state"
-	ends 10 "signal 9"
+	ends 20 "signal 9"
 }
 
 @test "guardian: with guard network the end is seen, too" {
 	guard guard=network -- sh -c 'exit 3'
-	ends 5 "exit 3"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "exit 3"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "ended" ]
 	[ "$(audit exit .cause)" = ended ]
 }
@@ -129,61 +129,60 @@ in_own_cgroup() { ! grep -v ':/quod$' "/proc/$1/cgroup" | grep -v '^0::/$'; }
 
 @test "guardian: signals reach the first process as they would untraced" {
 	guard -- sh -c 'trap "echo usr1" USR1; trap "echo winch" WINCH; trap "echo term; exit 5" TERM; echo up; while :; do sleep 0.05; done'
-	wait_for 5 grep -qx up "$dir/out"
+	wait_for 20 grep -qx up "$dir/out"
 	kill -USR1 "$first"
-	wait_for 5 grep -qx usr1 "$dir/out"
+	wait_for 20 grep -qx usr1 "$dir/out"
 	kill -WINCH "$first"
-	wait_for 5 grep -qx winch "$dir/out"
+	wait_for 20 grep -qx winch "$dir/out"
 	kill -TERM "$first"
-	ends 5 "exit 5"
+	ends 20 "exit 5"
 	grep -qx term "$dir/out"
 }
 
 @test "guardian: a stop stays a stop until SIGCONT" {
 	guard -- sh -c 'echo up; while :; do sleep 0.05; echo beat >>'"$dir"'/beats; done'
-	wait_for 5 grep -q beat "$dir/beats"
+	wait_for 20 grep -q beat "$dir/beats"
 	kill -STOP "$first"
-	wait_for 5 grep -qx 'stopped 19' "$dir/out"
+	wait_for 20 grep -qx 'stopped 19' "$dir/out"
 	sleep 0.2
 	before=$(wc -l <"$dir/beats")
 	sleep 0.3
 	[ "$(wc -l <"$dir/beats")" = "$before" ]
 	kill -CONT "$first"
-	wait_for 5 grep -qx continued "$dir/out"
-	wait_for 5 test "$(wc -l <"$dir/beats")" -gt "$before"
+	wait_for 20 grep -qx continued "$dir/out"
+	wait_for 20 test "$(wc -l <"$dir/beats")" -gt "$before"
 	kill -STOP "$first"
-	wait_for 5 sh -c "[ \$(grep -cx 'stopped 19' '$dir/out') = 2 ]"
+	wait_for 20 sh -c "[ \$(grep -cx 'stopped 19' '$dir/out') = 2 ]"
 	kill -KILL "$first"
-	ends 5 "signal 9"
+	ends 20 "signal 9"
 }
 
 @test "guardian: the wall budget ends the container by SIGTERM" {
-	guard wall=400 grace=5000 -- sh -c 'trap "exit 9" TERM; while :; do sleep 0.02; done'
-	timed ends 3 "exit 9"
-	[ "$took_ms" -lt 2000 ]
-	wait_for 5 is_gone "$guardian"
-	[ "$(ledger ended)" = "wall 400ms spent" ]
-	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 400ms spent 9" ]
+	guard wall=1500 grace=30000 -- sh -c 'trap "exit 9" TERM; while :; do sleep 0.02; done'
+	ends 20 "exit 9"
+	wait_for 20 is_gone "$guardian"
+	[ "$(ledger ended)" = "wall 1500ms spent" ]
+	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 1500ms spent 9" ]
 	[ "$(audit budget.spent '"\(.budget) \(.action)"')" = "wall stop" ]
 	[ "$(audit budget.warn .percent | paste -sd' ')" = "80 95" ]
 }
 
 @test "guardian: who ignores SIGTERM is killed after the grace, all of the cgroup" {
-	guard wall=200 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
-	ends 3 "signal 9"
-	wait_for 8 sh -c "! cat ${cgroups[*]/#cgroup=/} 2>/dev/null | grep -q ."
-	wait_for 5 is_gone "$guardian"
-	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 200ms spent 137" ]
+	guard wall=1500 grace=300 -- sh -c 'trap "" TERM; setsid sh -c "trap \"\" TERM; exec sleep 60" & while :; do sleep 0.05; done'
+	ends 20 "signal 9"
+	wait_for 20 sh -c "! cat ${cgroups[*]/#cgroup=/} 2>/dev/null | grep -q ."
+	wait_for 20 is_gone "$guardian"
+	[ "$(audit exit '"\(.cause) \(.code)"')" = "wall 1500ms spent 137" ]
 }
 
 ends_nested() {
-	guard pidns=0 wall=300 grace=200 -- sh -c 'trap "" TERM; for i in 1 2 3; do setsid sleep 60 & done; wait; sleep 60'
+	guard pidns=0 wall=3000 grace=200 -- sh -c 'trap "" TERM; for i in 1 2 3; do setsid sleep 60 & done; wait; sleep 60'
 	for group in "${cgroups[@]}"; do
 		mkdir "${group#cgroup=}/nested"
 		pids_of_all_groups | sort -u | tail -n 1 >"${group#cgroup=}/nested/cgroup.procs"
 	done
-	ends 3 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	for group in "${cgroups[@]}"; do
 		[ -z "$(cat "${group#cgroup=}/cgroup.procs" "${group#cgroup=}/nested/cgroup.procs")" ]
 	done
@@ -199,17 +198,17 @@ ends_nested() {
 
 @test "guardian: without a pid namespace of its own the first process's end is everybody's" {
 	guard pidns=0 -- sh -c 'setsid sleep 60 & exit 0'
-	ends 3 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "exit 0"
+	wait_for 20 is_gone "$guardian"
 	[ -z "$(pids_of_all_groups)" ]
 }
 
 ends_frozen() {
-	guard wall=400 grace=200 -- sh -c 'while :; do sleep 0.05; done'
+	guard wall=3000 grace=200 -- sh -c 'while :; do sleep 0.05; done'
 	for group in "${cgroups[@]}"; do freeze "${group#cgroup=}"; done
-	ends 3 "signal 9"
-	wait_for 5 is_gone "$guardian"
-	[ "$(ledger ended)" = "wall 400ms spent" ]
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
+	[ "$(ledger ended)" = "wall 3s spent" ]
 }
 @test "guardian: a frozen container ends by its budget, too" {
 	ends_frozen
@@ -220,19 +219,21 @@ ends_frozen() {
 	ends_frozen
 }
 
+is_recorded() { [ "$(audit budget.spent .action)" = "$1" ]; }
+
 freezes() {
 	guard wall=300 freeze=1 -- sh -c 'while :; do sleep 0.05; done'
 	frozen=
 	for group in "${cgroups[@]}"; do [ ! -e "${group#cgroup=}/freezer.state" ] && [ ! -e "${group#cgroup=}/cgroup.freeze" ] || frozen=${group#cgroup=}; done
-	wait_for 8 is_frozen "$frozen"
-	[ "$(audit budget.spent .action)" = freeze ]
+	wait_for 20 is_frozen "$frozen"
+	wait_for 20 is_recorded freeze # what is done comes first, its record then
 	thaw "$frozen"
-	wait_for 5 is_frozen "$frozen"
+	wait_for 20 is_frozen "$frozen"
 	kill -0 "$first"
 	kill -KILL "$first"
 	thaw "$frozen"
-	ends 5 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit exit .cause)" = "signal 9" ]
 }
 @test "guardian: on_exhausted freeze freezes, again when it is thawed, and leaves the rest to people" {
@@ -246,13 +247,13 @@ freezes() {
 
 counts_cpu() {
 	guard cpu=600 cpus=2000 grace=100 -- sh -c '(while :; do :; done) & while :; do :; done'
-	ends 10 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "cpu 600ms spent" ]
 	spent=$(ledger cpu_us)
 	echo "spent $spent"
 	[ "$spent" -ge 600000 ]
-	[ "$spent" -lt 1000000 ]
+	[ "$spent" -lt 3000000 ]
 	[ "$(audit budget.spent .budget)" = cpu ]
 }
 @test "guardian: the CPU budget is the cgroup's, however many processes burn it" {
@@ -266,82 +267,81 @@ counts_cpu() {
 
 @test "guardian: sleeping spends no CPU" {
 	guard cpu=500 -- sleep 1
-	ends 5 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "exit 0"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger cpu_us)" -lt 300000 ]
 }
 
 @test "guardian: the ledger sums two runs, and the second has what the first left" {
-	guard wall=1000 -- sleep 0.6
-	ends 5 "exit 0"
-	wait_for 5 is_gone "$guardian"
+	guard wall=4000 -- sleep 0.6
+	ends 20 "exit 0"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger runs)" = 1 ]
 	[ "$(ledger wall_ms)" -ge 600 ]
-	[ "$(ledger wall_ms)" -lt 900 ]
-	guard wall=1000 grace=100 -- sleep 60
-	timed ends 5 "signal 9"
-	[ "$took_ms" -lt 900 ]
-	wait_for 5 is_gone "$guardian"
+	[ "$(ledger wall_ms)" -lt 3000 ]
+	guard wall=4000 grace=100 -- sleep 60
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger runs)" = 2 ]
-	[ "$(ledger wall_ms)" -ge 1000 ]
-	[ "$(ledger wall_ms)" -lt 1800 ]
+	[ "$(ledger wall_ms)" -ge 4000 ]
+	[ "$(ledger wall_ms)" -lt 4600 ] # as much it would be with a whole budget for the second
 }
 
 @test "guardian: a created container that hasn't started spends nothing" {
 	guard wall=500 hold=700 -- sh -c 'exit 4'
-	ends 5 "exit 4"
-	wait_for 5 is_gone "$guardian"
-	[ "$(ledger wall_ms)" -lt 300 ]
+	ends 20 "exit 4"
+	wait_for 20 is_gone "$guardian"
+	[ "$(ledger wall_ms)" -lt 700 ]
 }
 
 @test "guardian: one that is killed before it has started says so" {
 	guard hold=2000 -- true
 	kill -KILL "$first"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "never started" ]
 	[ "$(ledger runs)" = 0 ]
 }
 
 @test "guardian: a fault that nobody catches ends the first process as it would untraced" {
 	guard -- "$act" fault
-	ends 5 "signal 11"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 11"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "signal 11" ]
 }
 
 @test "guardian: abort and a trap end it, too" {
 	guard -- "$act" abort
-	ends 5 "signal 11"
+	ends 20 "signal 11"
 	guard -- "$act" trap
-	wait_for 5 is_gone "$runner"
+	wait_for 20 is_gone "$runner"
 	tail -n 1 "$dir/out" | grep -qE '^signal (5|9)$'
 }
 
 @test "guardian: a fault that is caught is the program's own affair" {
 	guard -- "$act" caught-fault
-	ends 5 "exit 7"
+	ends 20 "exit 7"
 }
 
 @test "guardian: a program that another thread executes is held as before" {
 	guard -- "$act" thread-exec sleep 60
-	wait_for 5 grep -q sleep "/proc/$first/cmdline"
-	wait_for 5 test "$(status_of "$first" TracerPid)" = "$guardian"
+	wait_for 20 grep -q sleep "/proc/$first/cmdline"
+	wait_for 20 test "$(status_of "$first" TracerPid)" = "$guardian"
 	kill -KILL "$guardian"
-	ends 2 "signal 9"
+	ends 20 "signal 9"
 }
 
 @test "guardian: nor does a thread that asks not to be traced get away" {
 	guard -- "$act" untraced-exec sleep 60
-	wait_for 5 grep -q sleep "/proc/$first/cmdline"
-	wait_for 5 test "$(status_of "$first" TracerPid)" = "$guardian"
+	wait_for 20 grep -q sleep "/proc/$first/cmdline"
+	wait_for 20 test "$(status_of "$first" TracerPid)" = "$guardian"
 	kill -KILL "$guardian"
-	ends 2 "signal 9"
+	ends 20 "signal 9"
 }
 
 @test "guardian: a first process whose main thread ends alone is ended" {
 	guard -- "$act" main-ends
 	ends 15 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	wait_for 20 is_gone "$guardian"
 	[[ $(ledger ended) == "killed: main thread ended alone"* ]]
 }
 
@@ -355,7 +355,7 @@ counts_cpu() {
 	chown 1000 /usr/bin/id-as-user
 	chmod 4755 /usr/bin/id-as-user
 	guard -- /usr/bin/setpriv --reuid 2000 --clear-groups /usr/bin/id-as-user -u
-	ends 5 "exit 0"
+	ends 20 "exit 0"
 	grep -qx 1000 "$dir/out"
 }
 
@@ -400,15 +400,15 @@ counts_cpu() {
 	mount -t tmpfs -o size=4k,mode=700 full "$dir/log"
 	head -c 8192 /dev/zero >"$dir/log/fill" 2>/dev/null || :
 	guard wall=300 grace=100 -- sleep 60
-	ends 5 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	umount "$dir/log"
 	[ "$(ledger ended)" = "wall 300ms spent" ]
 }
 
 unproven() { # OPTION WHAT
 	guard "$1" -- sh -c "touch $dir/ran"
-	ends 5 "signal 9"
+	ends 20 "signal 9"
 	[[ "$(ledger ended)" == "killed: not proven at its first instruction: $2"* ]]
 	[ ! -e "$dir/ran" ]
 }
@@ -424,15 +424,15 @@ unproven() { # OPTION WHAT
 	for name in $'NoNewPrivs:\t1' $'\nNoNewPrivs:\t1'; do
 		cp /usr/bin/true "$dir/$name"
 		guard nnp=1 -- "$dir/$name"
-		ends 3 "signal 9"
-		wait_for 8 is_gone "$guardian"
+		ends 20 "signal 9"
+		wait_for 20 is_gone "$guardian"
 		[[ "$(ledger ended)" == *"process.no_new_privs is off" ]]
 	done
 }
 
 @test "guardian: the status of a process of many groups is read to its end" {
 	guard -- setpriv --groups "$(seq -s, 100000 100800)" "$act" fault
-	ends 3 "signal 11"
+	ends 20 "signal 11"
 }
 
 @test "guardian: a period that has passed is forgotten while the container runs" {
@@ -442,25 +442,25 @@ unproven() { # OPTION WHAT
 	[ "$(audit budget.reset .event | grep -c .)" -ge 2 ]
 	[ "$(ledger wall_ms)" -lt 4000 ]
 	kill -KILL "$first"
-	ends 5 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(audit exit .wall_ms)" -ge 7000 ]
 	[ "$(ledger wall_ms)" -lt 4000 ]
 }
 
 @test "guardian: within a period the budget ends the container as ever" {
 	guard wall=1500 period=60000 grace=100 -- sleep 60
-	ends 4 "signal 9"
-	wait_for 5 is_gone "$guardian"
+	ends 20 "signal 9"
+	wait_for 20 is_gone "$guardian"
 	[ "$(ledger ended)" = "wall 1500ms spent" ]
 }
 
 @test "guardian: what is frozen for want of a budget goes on with the next period" {
 	guard wall=1000 freeze=1 period=4000 -- sh -c 'while :; do echo alive; sleep 0.1; done'
-	wait_for 4 grep -q budget.spent "$dir/log/audit.jsonl"
+	wait_for 20 grep -q budget.spent "$dir/log/audit.jsonl"
 	sleep 0.5
 	before=$(grep -c alive "$dir/out")
-	wait_for 6 sh -c "[ \$(grep -c alive '$dir/out') -gt $((before + 2)) ]"
+	wait_for 20 sh -c "[ \$(grep -c alive '$dir/out') -gt $((before + 2)) ]"
 	[ "$(audit budget.reset .event)" = budget.reset ]
 }
 
@@ -469,11 +469,11 @@ unproven() { # OPTION WHAT
 	other=$runner shared=$dir/lib/ledger dir=$dir/b
 	guard "ledger=$shared" cpu=1500 shared=1 cpus=1000 grace=100 "audit=$BATS_TEST_TMPDIR/log/audit.jsonl" \
 		"head=$BATS_TEST_TMPDIR/lib/audit.head" -- sh -c 'while :; do :; done'
-	wait_for 15 is_gone "$other"
-	wait_for 15 is_gone "$runner"
+	wait_for 20 is_gone "$other"
+	wait_for 20 is_gone "$runner"
 	dir=$BATS_TEST_TMPDIR
-	wait_for 5 is_gone "$guardian"
-	wait_for 5 sh -c "[ \$(grep -c '\"event\":\"exit\"' '$dir/log/audit.jsonl') = 2 ]"
+	wait_for 20 is_gone "$guardian"
+	wait_for 20 sh -c "[ \$(grep -c '\"event\":\"exit\"' '$dir/log/audit.jsonl') = 2 ]"
 	[ "$(audit exit .cause | sort -u)" = "cpu 1500ms spent" ]
 	[ "$(audit exit .cpu_us | jq -s add)" = "$(ledger cpu_us)" ]
 }
