@@ -56,10 +56,10 @@ containers() {
 	ls -A /run/quod/containers
 }
 
-cgroup_file() { # FILE CONTROLLER: its content for the container
-	local path
-	path=$(sed -nE "s/^[0-9]+:([^:]*,)?$2(,[^:]*)?:(.*)/\3/p" "/proc/$(quod state c1 | jq .pid)/cgroup" | head -n 1)
-	[ -n "$path" ] && cat "/sys/fs/cgroup/$2$path/$1"
+cgroup_file() { # FILE CONTROLLER: its content for the container; with ".", version 2's
+	local path prefix=${2#.}
+	path=$(sed -nE "s/^[0-9]+:([^:]*,)?$prefix(,[^:]*)?:(.*)/\3/p" "/proc/$(quod state c1 | jq .pid)/cgroup" | head -n 1)
+	[ -n "$path" ] && cat "/sys/fs/cgroup/$prefix$path/$1"
 }
 
 process_file() { # JQ-FILTER: a process as an engine sends it, filtered
