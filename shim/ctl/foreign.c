@@ -32,7 +32,11 @@ static const char *const roots[] = {
 struct search {
 	const struct live_list *live;
 	struct foreign_list *list;
-	struct strings known;		/* ids that were met in a runtime's directory, whosoever they are */
+	struct known {
+		char *id;
+		pid_t pid;		/* of its first process; 0 when it couldn't be read */
+	} *known;			/* what was met in a runtime's directory and lives, whosoever it is */
+	size_t known_count;
 };
 
 static void add(struct search *search, const struct foreign *found)
@@ -113,6 +117,8 @@ static void look_at_state(struct search *search, const char *root, const char *i
 	if (state && (!pid || pid > INT32_MAX || process_start(NULL, (pid_t)pid) != start))
 		return;
 	found.pid = (pid_t)pid;
+	search->known = alloc_grow(search->known, search->known_count + 1, sizeof(*search->known));
+	search->known[search->known_count++] = (struct known){ alloc_copy(id), found.pid };
 	found.since_s = pid ? process_since_s((pid_t)pid) : 0;
 	found.engine = (char *)engine_of(root, bundle ? bundle : "");
 	if (!is_under_quod(search, root, id, found.pid))
@@ -130,7 +136,6 @@ static bool read_state(struct search *search, const char *root, const char *id, 
 		search->list->unreadable += fd != -ENOENT && fd != -ENOTDIR;
 		return false;
 	}
-	strings_add(&search->known, id);
 	if (file_read_all(fd, STATE_MAX, &text, &len, &why) == 0)
 		look_at_state(search, root, id, !strcmp(name, "status"), text, len);
 	else
@@ -184,12 +189,32 @@ static const char *word_behind(const struct strings *words, const char *name)
 	return NULL;
 }
 
-static bool is_record_id(const struct search *search, const char *id)
+static pid_t parent_of(pid_t pid)
 {
+	pid_t parent = 0;
+
+	return pid && process_start(&parent, pid) ? parent : 0;
+}
+
+/* Is what this shim or monitor looks after known by that id? An id alone proves nothing: the same one may live below another
+ * root. Its first process is the shim's child; one without a child looks after nothing any more. */
+static bool is_known(const struct search *search, const char *id, pid_t shim, pid_t child)
+{
+	bool has_id = false;
+
+	for (size_t i = 0; i < search->known_count; i++)
+		if (!strcmp(search->known[i].id, id)) {
+			has_id = true;
+			if (!search->known[i].pid || parent_of(search->known[i].pid) == shim)
+				return true;
+		}
 	for (size_t i = 0; i < search->live->count; i++)
-		if (!strcmp(search->live->items[i].record.id, id))
-			return true;
-	return false;
+		if (!strcmp(search->live->items[i].record.id, id)) {
+			has_id = true;
+			if (parent_of(search->live->items[i].pid) == shim)
+				return true;
+		}
+	return has_id && !child;
 }
 
 /* A shim or a monitor whose container no runtime's directory knows: another kind of runtime, or another root. */
@@ -216,12 +241,9 @@ static int look_at_process(pid_t pid, void *data)
 		found.runtime = slash ? (char *)slash + 1 : found.runtime;
 		found.engine = (char *)(word_behind(&words, "--exit-dir") && strstr(word_behind(&words, "--exit-dir"), "crio") ? "crio" : "podman");
 	}
-	if (id && !strings_has(&search->known, id) && !is_record_id(search, id)) {
-		pid_t child = process_first_child(pid);
-
-		strings_add(&search->known, id);
+	if (id && !is_known(search, id, pid, process_first_child(pid))) {
 		found.id = (char *)id;
-		found.pid = child ? child : pid;
+		found.pid = process_first_child(pid) ? process_first_child(pid) : pid;
 		found.since_s = process_since_s(found.pid);
 		add(search, &found);
 	}
@@ -243,7 +265,9 @@ void foreign_find(const struct live_list *live, struct foreign_list *list)
 	*list = (struct foreign_list){ NULL, 0, 0 };
 	look_into_roots(&search);
 	process_each(look_at_process, &search);
-	strings_free(&search.known);
+	for (size_t i = 0; i < search.known_count; i++)
+		free(search.known[i].id);
+	free(search.known);
 	if (list->count)
 		qsort(list->items, list->count, sizeof(*list->items), by_age);
 }

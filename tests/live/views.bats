@@ -71,6 +71,16 @@ of() {
 	of ctr-bare '.under_quod == false and .engine == "containerd" and .runtime == "runc" and .seen == "/run/containerd/runc/views/ctr-bare"'
 }
 
+@test "views: ps --all lists a container of Podman's own runtime" {
+	podman load -q -i "$BATS_FILE_TMPDIR/image.tar" >/dev/null
+	run podman run -d --network none --cgroup-manager cgroupfs quod.test/busybox:1 sleep 600 3>&- 4>&- 5>&- 6>&-
+	id=$output
+	run quodctl --json ps --all
+	podman rm -f -t 0 "$id" >/dev/null
+	echo "$output"
+	jq -e --arg id "$id" '[.[] | select(.id == $id)] | length == 1 and (.[0] | .engine == "podman" and (.runtime | test("^(crun|runc)$")))' <<<"$output"
+}
+
 @test "views: ps --all lists an image build, which takes runc from PATH" {
 	mkdir "$BATS_TEST_TMPDIR/build"
 	printf 'FROM quod.test/busybox:1\nRUN sleep 30\n' >"$BATS_TEST_TMPDIR/build/Dockerfile"
@@ -107,6 +117,17 @@ lists_shim() {
 	runc delete --force ctr-under
 	echo "$output"
 	jq -e '[.[] | select(.id == "ctr-under") | .under_quod] == [true, false]' <<<"$output"
+}
+
+@test "views: a container that takes such an id with a root of its own is told by its shim" {
+	ctr -n elsewhere image import "$BATS_FILE_TMPDIR/image.tar" >/dev/null
+	ctr -n elsewhere run -d --runc-root /run/elsewhere quod.test/busybox:1 ctr-under sleep 600
+	run quodctl --json ps --all
+	pid=$(ctr -n elsewhere tasks ls | awk '$1 == "ctr-under" { print $2 }')
+	ctr -n elsewhere tasks delete --force ctr-under >/dev/null
+	echo "$output"
+	jq -e --argjson pid "$pid" '[.[] | select(.id == "ctr-under")] | map(.under_quod) == [true, false] and
+		(.[1] | .pid == $pid and .engine == "containerd" and .runtime == "containerd-shim-runc-v2" and (.seen | test("^process ")))' <<<"$output"
 }
 
 @test "views: events are those of a container as Docker names it" {
