@@ -103,6 +103,9 @@ static void take_entry(struct reading *reading, const struct toml *toml, const s
 		reading->reach.standard = alloc_copy(text);
 	} else if (name && engine->path_key && !strcmp(last, engine->path_key) && text && doctor_is_quod(text)) {
 		add_name(&reading->reach.names, name);
+		if (strchr(text, '/') && access(text, X_OK) < 0)
+			doctor_add(reading->doctor, DOCTOR_PROBLEM, engine->name, name, "install quod there, or quodctl setup it anew", "%s: %s", text,
+				   strerror(errno));
 	} else if (name == last && !engine->path_key && is_quod_array(toml, entry)) {
 		add_name(&reading->reach.names, name);
 	} else if (name && engine->annotations_key && !strcmp(last, engine->annotations_key) && has_annotation(toml, entry)) {

@@ -208,9 +208,10 @@ static void add_bytes(struct report_container *container, const struct json *rec
 		      const struct audit_fields *fields)
 {
 	struct report_row *row;
-	uint64_t bytes = 0;
+	uint64_t out_bytes = 0, in_bytes = 0;
 
-	json_uint(json_get(record, "bytes"), &bytes);
+	json_uint(json_get(record, "out_bytes"), &out_bytes);
+	json_uint(json_get(record, "in_bytes"), &in_bytes);
 	if (audit_event_is(fields, "connect.open")) {
 		add_row(container, REPORT_REACHED, what, detail, fields);
 		return;
@@ -219,7 +220,8 @@ static void add_bytes(struct report_container *container, const struct json *rec
 	if (row && !row->first[0])
 		memcpy(row->first, fields->time, sizeof(row->first) - 1);
 	if (row) {
-		row->bytes += bytes;
+		row->out_bytes += out_bytes;
+		row->in_bytes += in_bytes;
 		memcpy(row->last, fields->time, sizeof(row->last) - 1);
 	}
 }

@@ -140,9 +140,9 @@ static void put_row(struct buf *out, const struct report_row *row)
 	buf_puts(out, "</td><td>");
 	put(out, row->detail);
 	if (row->kind == REPORT_REACHED) {
-		cleanup_free char *bytes = amount(LIVE_EGRESS, row->bytes);
+		cleanup_free char *sent = amount(LIVE_EGRESS, row->out_bytes), *got = amount(LIVE_EGRESS, row->in_bytes);
 
-		buf_printf(out, "</td><td class=\"n\">%s", row->bytes ? bytes : "");
+		buf_printf(out, "</td><td class=\"n\">%s</td><td class=\"n\">%s", row->out_bytes ? sent : "", row->in_bytes ? got : "");
 	}
 	if (row->kind != REPORT_EVENTS)
 		buf_printf(out, "</td><td class=\"n\">%llu", (unsigned long long)row->times);
@@ -173,7 +173,7 @@ static void put_rows(struct buf *out, const struct report_container *container, 
 		return;
 	qsort(rows, count, sizeof(*rows), by_times);
 	buf_printf(out, "<h3>%s</h3>\n<table><tr><th>%s</th><th>%s</th>%s%s<th class=\"n\">%s</th></tr>\n", heads[kind].title, heads[kind].what,
-		   heads[kind].detail, kind == REPORT_REACHED ? "<th class=\"n\">Bytes</th>" : "",
+		   heads[kind].detail, kind == REPORT_REACHED ? "<th class=\"n\">Out</th><th class=\"n\">In</th>" : "",
 		   kind != REPORT_EVENTS ? "<th class=\"n\">Times</th>" : "", kind == REPORT_EVENTS ? "When (UTC)" : "First (UTC)");
 	for (size_t i = 0; i < count; i++)
 		put_row(out, rows[i]);

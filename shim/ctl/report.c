@@ -77,7 +77,8 @@ static struct json *rows_to_json(const struct report_container *container, struc
 			set_text(tree, item, "what", row->what);
 			set_text(tree, item, "detail", row->detail);
 			json_set(tree, item, "times", json_make_uint(tree, row->times));
-			json_set(tree, item, "bytes", json_make_uint(tree, row->bytes));
+			json_set(tree, item, "out_bytes", json_make_uint(tree, row->out_bytes));
+			json_set(tree, item, "in_bytes", json_make_uint(tree, row->in_bytes));
 			set_text(tree, item, "first", row->first);
 			set_text(tree, item, "last", row->last);
 			json_append(tree, list, item);

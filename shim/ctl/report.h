@@ -22,7 +22,7 @@ enum report_kind {
 struct report_row {
 	enum report_kind kind;
 	char *what, *detail;
-	uint64_t times, bytes;
+	uint64_t times, out_bytes, in_bytes;
 	char first[31], last[31];	/* as records have them */
 };
 

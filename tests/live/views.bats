@@ -255,6 +255,7 @@ teardown() {
 		'[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod]' 'runtime_type = "io.containerd.runc.v2"' \
 		'[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.quod.options]' 'BinaryName = "/usr/bin/quod"' >"$file"
 	printf '%s\n' '[crio.runtime]' 'default_runtime = "runc"' '[crio.runtime.runtimes.quod-view]' 'runtime_path = "/usr/bin/quod-view"' \
+		'[crio.runtime.runtimes.quod-gone]' 'runtime_path = "/usr/bin/quod-gone"' \
 		>/etc/crio/crio.conf.d/50-quod.conf
 	printf '%s\n' '[engine]' 'runtime = "quod"' '[engine.runtimes]' 'quod = ["/usr/bin/quod"]' >/etc/containers/containers.conf.d/50-quod.conf
 	printf '#!/bin/sh\n' >/usr/local/bin/podman
@@ -265,6 +266,7 @@ teardown() {
 	says containerd quod problem
 	says crio registered ok
 	says crio default note
+	says crio quod-gone problem
 	says podman registered ok
 	says podman default ok
 	sed -i '/runtimes.quod\]/a pod_annotations = ["quod.dev/*"]' "$file"

@@ -62,7 +62,7 @@ text_of_page() {
 	record create '"chosen_by":"rules/0","edits":3'
 	record dns.answer '"name":"api.example.com","type":"A","addresses":["8.8.8.8"]'
 	record connect.open '"name":"api.example.com","address":"8.8.8.8","port":443,"protocol":"tcp","entry":"*.example.com"'
-	record connect.close '"name":"api.example.com","address":"8.8.8.8","port":443,"protocol":"tcp","entry":"*.example.com","bytes":2048,"seconds":2'
+	record connect.close '"name":"api.example.com","address":"8.8.8.8","port":443,"protocol":"tcp","entry":"*.example.com","out_bytes":2048,"in_bytes":1073741824,"ms":2000'
 	record dns.refuse '"reason":"no entry allows it","type":"A","name":"other.example.org","repeated":7'
 	record connect.refuse '"reason":"no entry allows it","address":"192.0.2.1","port":25,"protocol":"tcp"'
 	record budget.warn '"budget":"cpu","limit":60000000,"spent":48000000,"percent":80'
@@ -74,12 +74,12 @@ text_of_page() {
 	run text_of_page
 	echo "$output"
 	[ "$status" = 0 ]
-	for text in 'c1' 'web' 'rules/0' 'cpu 1m spent' 'Reached' 'api.example.com (8.8.8.8) port 443/tcp' '*.example.com' '2.0 KiB' 'Refused' \
+	for text in 'c1' 'web' 'rules/0' 'cpu 1m spent' 'Reached' 'api.example.com (8.8.8.8) port 443/tcp' '*.example.com' '2.0 KiB' '1024.0 MiB' 'Refused' \
 		'other.example.org' '7' '192.0.2.1 port 25/tcp' 'sh -c id' 'limit.pids'; do
 		grep -qxF -- "$text" <<<"$output" || { echo "missing: $text"; return 1; }
 	done
 	report --json report c1
-	jq -e '.[0] | .budgets.cpu.limit == 60000 and .budgets.cpu.points[-1].spent == 60000 and .seen.reached[0].bytes == 2048 and
+	jq -e '.[0] | .budgets.cpu.limit == 60000 and .budgets.cpu.points[-1].spent == 60000 and .seen.reached[0].out_bytes == 2048 and .seen.reached[0].in_bytes == 1073741824 and
 		.seen.reached[0].times == 1 and .seen.refused[0].times == 7 and .ended == "cpu 1m spent"' <<<"$output"
 }
 
