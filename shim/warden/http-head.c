@@ -60,7 +60,7 @@ static enum said take_line(const struct text *all, size_t *at, struct text *line
 /* Up to the first `c`, and what lies behind it; false when there is none. */
 static bool split(const struct text *text, uint8_t c, struct text *before, struct text *behind)
 {
-	const uint8_t *found = memchr(text->bytes, c, text->len);
+	const uint8_t *found = text->len ? memchr(text->bytes, c, text->len) : NULL;
 
 	if (!found)
 		return false;
@@ -189,7 +189,7 @@ static bool agrees(const struct request *request)
 	struct text authority = without_port(request->authority), host = without_port(request->host);
 
 	return !request->has_authority ||
-	       (authority.len == host.len && !strncasecmp((const char *)authority.bytes, (const char *)host.bytes, host.len));
+	       (authority.len && authority.len == host.len && !strncasecmp((const char *)authority.bytes, (const char *)host.bytes, host.len));
 }
 
 static enum said judge(const struct request *request)

@@ -361,6 +361,19 @@ refused_record() { # JQ-CONDITION
 	[ "$(came_out 5 any)" = 0 ]
 }
 
+@test "verify_name: a warden that is lost ends its connections, and the next one looks again" {
+	make_network six 6
+	start_container six verify six
+	fetch -4 https://good.test/a
+	[ "$output" = 'good.test /a 10.77.6.2 0' ]
+	kill -KILL "$(jq -r .warden_pid "$(grep -l "\"pid\":$(pgrep -x quod-guardian | tail -n 1)" /run/quod/containers/*/guardian)")"
+	wait_for 8 has_audit warden.back '.container == "six" and .helper == "warden"'
+	wait_for 10 inside curl -4 -sSf -o /dev/null --max-time 5 --cacert "$BATS_FILE_TMPDIR/ca.pem" https://good.test/b
+	fetch --connect-to evil.test:443:11.22.33.80:443 -k https://evil.test/
+	reset
+	end_container six verify
+}
+
 @test "verify_name: many refused connections are one record and a number" {
 	local records
 	ask good.test
