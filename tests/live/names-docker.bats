@@ -13,6 +13,7 @@ setup_file() {
 		{ "version": 1, "extends": "balanced", "audit": { "record": ["refusals", "dns"] },
 		  "egress": { "verify_name": false, "allow": ["good.test:80", "second.test:443", "web:80@172.16.0.0/12"] } }
 	J
+	write_profile verify <<<'{ "version": 1, "extends": "balanced", "egress": { "allow": ["web:80@172.16.0.0/12"] } }'
 	make_internet
 	echo 'nameserver 11.22.33.53' >/etc/resolv.conf
 	name_server 11.22.33.53 "$BATS_FILE_TMPDIR/upstream" <<-'R'
@@ -21,7 +22,7 @@ setup_file() {
 		denied.test A 20 11.22.33.66
 		evil.test A 20 11.22.33.66
 	R
-	box_start_engines names
+	box_start_engines names verify
 	docker_load_busybox
 	docker network create --subnet 172.20.0.0/24 people
 	docker run -d --runtime bare --network people --name web "$image" httpd -f -p 80
@@ -60,6 +61,14 @@ reaches='reaches() { nc -w 3 "$1" "$2" </dev/null >/dev/null 2>&1 && echo "reach
 	in_container people "$reaches cat /etc/resolv.conf | grep ^nameserver; asks web; reaches 172.20.0.2 80; asks good.test; reaches 11.22.33.80 80; asks hidden; reaches 172.20.0.3 80; asks denied.test"
 	[ "$output" = "$(printf '%s\n' 'nameserver 127.0.0.11' 172.20.0.2 'reaches 172.20.0.2' 11.22.33.80 'reaches 11.22.33.80' NXDOMAIN 'no 172.20.0.3' NXDOMAIN)" ]
 	not grep -qi '^denied.test' "$upstream"
+}
+
+@test "names: a service behind Docker's own resolver is reached by its name, and by no other" {
+	run docker run --rm --runtime quod-verify --network people "$image" sh -c 'wget -qO- http://web/; wget -qO- --header "Host: hidden" http://web/'
+	echo "$output"
+	[[ ${lines[0]} == *'HTTP/1.'?' 404'* ]]
+	[[ ${lines[1]} != *HTTP/1.* ]]
+	wait_for 8 has_audit connect.refuse '.name == "hidden" and .port == 80'
 }
 
 @test "names: Docker's own resolver can't be asked past the warden" {
