@@ -226,6 +226,7 @@ int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config
 			fact->error = ENOENT;
 		has_directory = has_directory || S_ISDIR(fact->mode);
 	}
+	facts_find_origins(facts, held);
 	if (has_directory)
 		find_submounts(facts);
 	return 0;

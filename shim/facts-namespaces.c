@@ -19,6 +19,7 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/facts.h"
+#include "shim/policy/selection.h"
 #include "shim/state/spaces.h"
 
 static const char *proc_name(const char *type)
@@ -78,6 +79,21 @@ struct owner_search {
 	struct fact_namespace *fact;
 };
 
+/* What the container runs under; NULL for one that a rule leaves as it is. */
+static struct profile *read_profile(const struct state_places *places, const char *key)
+{
+	struct err ignored = ERR_INIT;
+	cleanup_close int dir_fd = record_open_dir(places, key, false, &ignored);
+	struct record record = { .tree = NULL };
+	struct profile *profile = NULL;
+
+	if (dir_fd >= 0 && record_read(dir_fd, &record, &ignored) == 0 && strcmp(record.profile, PROFILE_UNMANAGED) &&
+	    profile_from_json(record.profile_json, record.profile, &profile, &ignored) < 0)
+		profile = NULL;
+	record_release(&record);
+	return profile;
+}
+
 /* A container that made the namespace itself, and still runs in it. */
 static int match_owner(const char *key, void *data)
 {
@@ -88,6 +104,9 @@ static int match_owner(const char *key, void *data)
 	if (spaces_read(search->places, key, &spaces, &ignored) < 0)
 		return 0;
 	if (spaces_has(&spaces, search->name, search->wanted)) {
+		/* a network without quod's rules is nobody's to join */
+		if (!strcmp(search->name, "net") && !(search->fact->owner_profile = read_profile(search->places, key)))
+			return 1;
 		search->fact->owner_key = alloc_copy(key);
 		search->fact->owner_id = alloc_copy(spaces.id);
 		return 1;

@@ -29,6 +29,9 @@ int facts_gather_host(const struct shim *shim, const struct oci_config *config, 
 
 /* The host's own addresses: facts->host_addresses. */
 int facts_gather_addresses(struct facts *facts, struct err *err);
+/* A pod's volume that is a mount of something which the host shows elsewhere (a hostPath's part, a local volume) becomes that:
+ * source and owner are of the other place. What only the kubelet's directory shows stays as it is. */
+void facts_find_origins(struct facts *facts, const struct facts_held *held);
 
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */
 bool cgroup_is_taken(const char *path);

@@ -110,12 +110,15 @@ static unsigned count_filters(void)
 	return count;
 }
 
+/* What another container made is its own, and stays so: a pod's network is the sandbox's, not each container's. */
 static int write_spaces(struct hook *hook, struct err *err)
 {
 	struct spaces spaces;
 	int r = spaces_look(hook->record.id, hook->state.pid, &spaces, err);
 
 	spaces.filters = hook->filters = count_filters();
+	if (!r && json_bool(json_get(hook->record.plan, "joins"), false))
+		r = spaces_leave_to_owners(&hook->places, hook->record.key, &spaces, err);
 	return r ? r : spaces_write(hook->state_fd, &spaces, err);
 }
 

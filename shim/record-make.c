@@ -45,6 +45,7 @@ static struct json *plan_to_json(struct json_tree *tree, const struct plan *plan
 	json_set(tree, node, "volumes", strings_to_json(tree, &plan->volumes));
 	json_set(tree, node, "has_network", json_make_bool(tree, plan->has_network));
 	json_set(tree, node, "is_sandbox", json_make_bool(tree, plan->is_sandbox));
+	json_set(tree, node, "joins", json_make_bool(tree, plan->joins));
 	json_set(tree, node, "joins_network", json_make_bool(tree, plan->joins_network));
 	json_set(tree, node, "resolv_conf", json_make_string(tree, plan->resolv_conf ? plan->resolv_conf : ""));
 	json_set(tree, node, "ruleset", ruleset_to_json(tree, &plan->ruleset));

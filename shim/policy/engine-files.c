@@ -120,11 +120,24 @@ static const char *pod_file(const struct plan_input *input, const char *path)
 	return at + 6 + len + 1;
 }
 
+/* Volumes that the kubelet keeps in the pod's own directory, and those that it mounts there: of a CSI driver, of a network. What
+ * is mounted there and is seen elsewhere on the host was found to be that (facts-origin.c). */
+static enum engine_file pod_volume_kind(const char *file, const struct fact_mount *fact)
+{
+	static const char *const own[] = { "volumes/kubernetes.io~empty-dir", "volumes/kubernetes.io~configmap",
+					   "volumes/kubernetes.io~secret", "volumes/kubernetes.io~downward-api",
+					   "volumes/kubernetes.io~projected" };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (path_behind(file, own[i]))
+			return fact->has_submounts ? ENGINE_FILE_DISGUISE : ENGINE_FILE_VOLUME;
+	if (path_behind(file, "volumes") || path_behind(file, "volume-subpaths"))
+		return fact->is_mount_point && !fact->has_submounts ? ENGINE_FILE_VOLUME : ENGINE_FILE_DISGUISE;
+	return ENGINE_FILE_NONE;
+}
+
 static enum engine_file pod_file_kind(const struct plan_input *input, const struct fact_mount *fact)
 {
-	static const char *const volumes[] = { "volumes/kubernetes.io~empty-dir", "volumes/kubernetes.io~configmap",
-					       "volumes/kubernetes.io~secret", "volumes/kubernetes.io~downward-api",
-					       "volumes/kubernetes.io~projected" };
 	const char *file = pod_file(input, fact->resolved);
 
 	if (!file)
@@ -136,10 +149,16 @@ static enum engine_file pod_file_kind(const struct plan_input *input, const stru
 	if (path_is_within(fact->destination, "/run/secrets/kubernetes.io/serviceaccount") ||
 	    path_is_within(fact->destination, "/var/run/secrets/kubernetes.io/serviceaccount"))
 		return ENGINE_FILE_TOKEN;
-	for (size_t i = 0; i < sizeof(volumes) / sizeof(volumes[0]); i++)
-		if (path_behind(file, volumes[i]))
-			return fact->has_submounts ? ENGINE_FILE_DISGUISE : ENGINE_FILE_VOLUME;
-	return ENGINE_FILE_NONE;
+	return pod_volume_kind(file, fact);
+}
+
+/* An image that Kubernetes mounts as a volume: containerd unpacks it for the pod, .../image-volumes/POD/IMAGE. */
+static bool is_image_volume(const struct plan_input *input, const struct fact_mount *fact)
+{
+	static const char *const marker = "/io.containerd.grpc.v1.cri/image-volumes/";
+	const char *image = input->facts->engine == ENGINE_CRI ? behind_own_id(input, fact->resolved, marker) : NULL;
+
+	return image && *image && S_ISDIR(fact->mode) && fact->is_mount_point && !fact->has_submounts;
 }
 
 /* Docker: DATA-ROOT/volumes/NAME/_data; Podman: GRAPH-ROOT/volumes/NAME/_data. One that is a mount itself is a bind, a disk
@@ -179,6 +198,8 @@ enum engine_file engine_file_kind(const struct plan_input *input, const struct f
 		return ENGINE_FILE_SHM;
 	if (is_engine_init(fact))
 		return ENGINE_FILE_INIT;
+	if (is_image_volume(input, fact))
+		return ENGINE_FILE_IMAGE;
 	kind = pod_file_kind(input, fact);
 	return kind != ENGINE_FILE_NONE ? kind : volume_kind(input, fact);
 }

@@ -14,6 +14,7 @@ enum engine_file {
 	ENGINE_FILE_SHM,	/* shared memory of this container or its pod */
 	ENGINE_FILE_INIT,	/* the engine's init, read-only */
 	ENGINE_FILE_VOLUME,	/* a volume that the engine keeps itself */
+	ENGINE_FILE_IMAGE,	/* an image mounted as a volume, read-only */
 	ENGINE_FILE_TOKEN,	/* Kubernetes' service account */
 	ENGINE_FILE_DISGUISE,	/* lies where the engine's volumes lie, but is a mount of something else */
 };

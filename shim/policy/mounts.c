@@ -148,6 +148,9 @@ static enum answer judge_bind(struct judged *judged, struct plan *plan)
 	case ENGINE_FILE_INIT:
 		judged->bounds.readonly = true;
 		return ANSWER_KEEP;
+	case ENGINE_FILE_IMAGE:
+		judged->bounds.readonly = true;
+		return judge_volume(judged, plan);
 	case ENGINE_FILE_VOLUME:
 		return judge_volume(judged, plan);
 	case ENGINE_FILE_TOKEN:

@@ -67,8 +67,10 @@ static void judge_path(const struct plan_input *input, const struct place *list,
 		place_refuse(list, KEY, name, "host %s", known->name);
 	else if (known->by_path == BY_PATH_NEVER)
 		place_refuse(list, KEY, name, "a %s namespace can't be shared", known->type);
-	else if (fact->owner_key)
+	else if (fact->owner_key) {
+		list->plan->joins = true;
 		list->plan->joins_network = list->plan->joins_network || known->bit == NS_NETWORK;
+	}
 	else if (known->by_path == BY_PATH_NETWORK && fact->is_empty)
 		list->plan->has_network = true;
 	else

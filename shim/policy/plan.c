@@ -105,6 +105,7 @@ void plan_make(const struct plan_input *input, struct plan *plan)
 	plan_kernel(input, plan);
 	plan_resources(input, plan);
 	plan_network(input, plan);
+	plan_joined(input, plan);
 	plan_hooks(input, plan);
 }
 
@@ -124,6 +125,7 @@ static void free_namespace(struct fact_namespace *fact)
 {
 	free(fact->owner_key);
 	free(fact->owner_id);
+	profile_free(fact->owner_profile);
 }
 
 void facts_release(struct facts *facts)

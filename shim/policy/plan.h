@@ -48,6 +48,7 @@ struct fact_namespace {
 	bool is_empty;			/* network: no process is in it */
 	char *owner_key;		/* state key of the quod container that made it; NULL */
 	char *owner_id;			/* and its id */
+	struct profile *owner_profile;	/* network: what it runs under; an owner without one is none */
 };
 
 /* What the host itself has at the path of one device node of the configuration. */
@@ -131,6 +132,7 @@ struct plan {
 	bool has_network;		/* this container makes its network namespace: install `ruleset` there */
 	bool is_sandbox;		/* a pod's: its network is the pod's, its time nobody's */
 	bool joins_network;		/* it joins one that another container under quod made */
+	bool joins;			/* that, or another namespace of such a container */
 	struct ruleset ruleset;
 	char *resolv_conf;		/* the engine's own file at /etc/resolv.conf, on the host; NULL */
 };
@@ -172,6 +174,7 @@ void plan_note(struct plan *plan, const char *format, ...) __attribute__((format
 void plan_document(const struct plan_input *input, struct plan *plan);	/* unknown, other case, wrong type */
 void plan_document_exec(const struct json *root, struct plan *plan);	/* the same of a process.json */
 void plan_document_update(const struct json *resources, struct plan *plan);
+void plan_joined(const struct plan_input *input, struct plan *plan);	/* after plan_network */
 void plan_mounts(const struct plan_input *input, struct plan *plan);	/* mounts, root, masks */
 void plan_process(const struct plan_input *input, const struct oci_process *process, const char *pointer, struct plan *plan);
 void plan_seccomp(const struct plan_input *input, struct plan *plan);

@@ -105,3 +105,35 @@ bool spaces_has(const struct spaces *spaces, const char *name, const struct stat
 			       st.st_ino == wanted->st_ino;
 	return false;
 }
+
+struct leaving {
+	const struct state_places *places;
+	const char *key;
+	struct spaces *spaces;
+};
+
+static int leave_to(const char *key, void *data)
+{
+	struct leaving *leaving = data;
+	struct spaces *own = leaving->spaces, other;
+	struct err ignored = ERR_INIT;
+	size_t kept = 0;
+
+	if (!strcmp(key, leaving->key) || spaces_read(leaving->places, key, &other, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < own->count; i++) {
+		struct stat wanted = { .st_dev = own->items[i].dev, .st_ino = own->items[i].ino };
+
+		if (!spaces_has(&other, own->items[i].name, &wanted))
+			own->items[kept++] = own->items[i];
+	}
+	own->count = kept;
+	return 0;
+}
+
+int spaces_leave_to_owners(const struct state_places *places, const char *key, struct spaces *spaces, struct err *err)
+{
+	struct leaving leaving = { places, key, spaces };
+
+	return record_each(places, leave_to, &leaving, err);
+}

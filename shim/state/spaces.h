@@ -32,6 +32,9 @@ int spaces_look(const char *id, pid_t pid, struct spaces *spaces, struct err *er
 int spaces_write(int state_dir_fd, const struct spaces *spaces, struct err *err);
 int spaces_read(const struct state_places *places, const char *key, struct spaces *spaces, struct err *err);
 
+/* Takes out of `spaces` (of the container `key`) what the spaces of another container have. */
+int spaces_leave_to_owners(const struct state_places *places, const char *key, struct spaces *spaces, struct err *err);
+
 /* The namespace is among them and the process still lives in it. */
 bool spaces_has(const struct spaces *spaces, const char *name, const struct stat *wanted);
 
