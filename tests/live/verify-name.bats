@@ -333,6 +333,16 @@ refused_record() { # JQ-CONDITION
 	[[ $output == *'not permitted'* ]]
 }
 
+@test "verify_name: what the warden has from the host's network lies where it can't be connected to anything" {
+	local warden
+	warden=$(jq -r .warden_pid /run/quod/containers/*/guardian)
+	# six sockets of each resolver, 127.0.0.11 one of the two
+	[ "$(ls "/proc/$warden/fd" | awk '$1 >= 1024' | wc -l)" = 12 ]
+	[ "$(ls "/proc/$warden/fd" | awk '$1 < 1024' | wc -l)" -lt 600 ]
+	[ "$(readlink "/proc/$(jq -r .nursery_pid /run/quod/containers/*/guardian)/ns/net")" = "$(readlink "/proc/$pid/ns/net")" ]
+	[ "$(readlink "/proc/$warden/ns/net")" != "$(readlink "/proc/$pid/ns/net")" ]
+}
+
 @test "verify_name: verify tries what it says, and explain says how each name is bound" {
 	quodctl verify one | tee "$BATS_TEST_TMPDIR/verify"
 	grep -qE '^egress.verify_name .*proven' "$BATS_TEST_TMPDIR/verify" || grep -E 'proven.*egress.verify_name|egress.verify_name' "$BATS_TEST_TMPDIR/verify" | grep -q proven
