@@ -10,7 +10,7 @@ make_small_world() {
 	local address
 	ip netns add small
 	ip -n small link set lo up
-	for address in 11.22.33.80 11.22.33.81 10.9.9.9 169.254.169.254; do
+	for address in 11.22.33.80 11.22.33.81 11.22.33.82 10.9.9.9 169.254.169.254; do
 		ip -n small addr add "$address/32" dev lo
 	done
 	ip netns exec small sh -c 'for port in 80 443 81; do

@@ -24,6 +24,7 @@ struct ctl {
 	char **argv;			/* NULL-terminated */
 };
 
+int allow_main(struct ctl *ctl);
 int audit_main(struct ctl *ctl);
 int doctor_main(struct ctl *ctl);
 int events_main(struct ctl *ctl);

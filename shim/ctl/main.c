@@ -29,6 +29,7 @@ static const struct command commands[] = {
 	{ "report", report_main, "report CONTAINER|--since TIME [CONTAINER]" },
 	{ "top", top_main, "top [--once]" },
 	{ "verify", verify_main, "verify CONTAINER|--all" },
+	{ "allow", allow_main, "allow CONTAINER ENTRY [--for TIME]" },
 	{ "halt", halt_main, "halt CONTAINER | --profile NAME | --all" },
 	{ "release", release_main, "release CONTAINER | --profile NAME | --all" },
 	{ "audit", audit_main, "audit verify [--head HASH]" },

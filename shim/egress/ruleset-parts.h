@@ -29,6 +29,7 @@ enum ruleset_set_kind {
 	SET_ADDRESSES,		/* intervals of addresses */
 	SET_TRIPLES,		/* address . protocol . port, each an interval */
 	SET_ALIVE,		/* nf_proto with a timeout: the dead man's switch */
+	SET_OPENED,		/* as SET_TRIPLES, with a timeout: what an administrator opens at run time */
 	SET_LEARNT,		/* address . protocol . port, one each, with a timeout: what names led to; only with names */
 };
 
@@ -57,6 +58,7 @@ void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *rulese
 int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set *set, struct rule_ranges *out,
 			struct err *err);
 void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges);
+void ruleset_put_triple(struct nft_builder *builder, const struct rule_range *range, uint64_t timeout_ms);
 void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes);
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
 

@@ -33,8 +33,8 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
 	{ "turned", CHAIN_NOT_BASE, 0, 0, 0, 0, 3 },
-	{ "out4", CHAIN_NOT_BASE, 0, 0, 12, 0, 5 },
-	{ "out6", CHAIN_NOT_BASE, 0, 0, 13, 0, 5 },
+	{ "out4", CHAIN_NOT_BASE, 0, 0, 13, 0, 5 },
+	{ "out6", CHAIN_NOT_BASE, 0, 0, 14, 0, 5 },
 	{ "closed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
@@ -274,13 +274,14 @@ static void only_echo(struct nft_builder *b, const char *chain, const struct sid
 	then_goto(rule, otherwise);
 }
 
-static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[7])
+static void judge(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[8])
 {
 	static const struct {
 		bool is_triple, passes;
 		enum denial_reason reason;
 	} verdicts[] = {
 		{ .reason = DENIED_RULE }, { .is_triple = true, .reason = DENIED_RULE }, { .is_triple = true, .passes = true },
+		{ .is_triple = true, .passes = true },
 		{ .reason = DENIED_NEVER }, { .is_triple = true, .passes = true },
 	};
 
@@ -296,17 +297,17 @@ static void judge(struct nft_builder *b, const char *chain, const struct side *s
 		else
 			then_refuse(rule, "refuse", verdicts[i].reason);
 	}
-	if (sets[5])
-		names_put_learnt(b, chain, side, sets + 5);
+	if (sets[6])
+		names_put_learnt(b, chain, side, sets + 6);
 	then_goto(rule_in(b, chain), "refuse");
 }
 
-static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[7])
+static void put_out(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[8])
 {
 	if (side == &side6)
 		jump_near(b, chain, "near_out");
 	refuse_source_routes(b, chain, side);
-	put_known(b, chain, side, sets[5]);
+	put_known(b, chain, side, sets[6]);
 	only_echo(b, chain, side, "refuse");
 	judge(b, chain, side, sets);
 }
@@ -436,8 +437,10 @@ static void put_last(struct nft_builder *b, bool has_names)
 
 void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 {
-	const char *const sets4[] = { "denyall4", "deny4", "exact4", "never4", "allow4", ruleset->has_names ? "learnt4" : NULL, "named4" };
-	const char *const sets6[] = { "denyall6", "deny6", "exact6", "never6", "allow6", ruleset->has_names ? "learnt6" : NULL, "named6" };
+	const char *const sets4[] = { "denyall4", "deny4", "opened4", "exact4", "never4", "allow4",
+					ruleset->has_names ? "learnt4" : NULL, "named4" };
+	const char *const sets6[] = { "denyall6", "deny6", "opened6", "exact6", "never6", "allow6",
+					ruleset->has_names ? "learnt6" : NULL, "named6" };
 
 	put_refuse(b, ruleset->observes);
 	put_lapsed(b);

@@ -35,6 +35,8 @@ const struct ruleset_set ruleset_sets[] = {
 	SET("allow4", SET_TRIPLES, 4, allow),		SET("allow6", SET_TRIPLES, 6, allow),
 	SET("ingress4", SET_TRIPLES, 4, ingress),	SET("ingress6", SET_TRIPLES, 6, ingress),
 	{ "alive", SET_ALIVE, 0, 0 },
+	{ "opened4", SET_OPENED, 4, 0 },
+	{ "opened6", SET_OPENED, 6, 0 },
 	{ "learnt4", SET_LEARNT, 4, 0 },
 	{ "learnt6", SET_LEARNT, 6, 0 },
 	{ "named4", SET_LEARNT, 4, 0 },
@@ -88,8 +90,9 @@ static void put_set(struct nft_builder *builder, const struct ruleset_set *set, 
 		flags = NFT_SET_TIMEOUT;
 		type = TYPE_NFPROTO;
 		len = 1;
-	} else if (set->kind == SET_TRIPLES || set->kind == SET_LEARNT) {
+	} else if (set->kind != SET_ADDRESSES) {
 		flags = NFT_SET_CONCAT | (set->kind == SET_LEARNT ? NFT_SET_TIMEOUT : NFT_SET_INTERVAL);
+		flags |= set->kind == SET_OPENED ? NFT_SET_TIMEOUT : 0;
 		type = address_type << 12 | TYPE_INET_PROTOCOL << 6 | TYPE_INET_SERVICE;
 		len += 8;
 	}
@@ -100,7 +103,7 @@ static void put_set(struct nft_builder *builder, const struct ruleset_set *set, 
 	nft_put_be32(builder, NFTA_SET_FLAGS, flags);
 	nft_put_be32(builder, NFTA_SET_KEY_TYPE, type);
 	nft_put_be32(builder, NFTA_SET_KEY_LEN, len);
-	if (set->kind == SET_TRIPLES || set->kind == SET_LEARNT)
+	if (set->kind != SET_ALIVE && set->kind != SET_ADDRESSES)
 		put_description(builder, set);
 }
 
@@ -196,7 +199,7 @@ static void put_addresses(struct nft_builder *builder, const struct rule_range *
 }
 
 /* A concatenation of intervals: first and last, both inclusive, in one element. */
-static void put_triple(struct nft_builder *builder, const struct rule_range *range)
+void ruleset_put_triple(struct nft_builder *builder, const struct rule_range *range, uint64_t timeout_ms)
 {
 	struct nft_nest element = nft_nest_begin(builder, NFTA_LIST_ELEM);
 	uint8_t key[RULESET_KEY_MAX];
@@ -206,6 +209,8 @@ static void put_triple(struct nft_builder *builder, const struct rule_range *ran
 	put_value(builder, NFTA_SET_ELEM_KEY, key, len);
 	len = ruleset_put_key(range->family, range->last, range->protocol, range->port_last, key);
 	put_value(builder, NFTA_SET_ELEM_KEY_END, key, len);
+	if (timeout_ms)
+		nft_put_be64(builder, NFTA_SET_ELEM_TIMEOUT, timeout_ms);
 	nft_nest_end(builder, element);
 }
 
@@ -237,7 +242,7 @@ void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set 
 
 		for (; at < end; at++) {
 			if (set->kind == SET_TRIPLES)
-				put_triple(builder, &ranges->items[at]);
+				ruleset_put_triple(builder, &ranges->items[at], 0);
 			else
 				put_addresses(builder, &ranges->items[at]);
 		}

@@ -27,7 +27,7 @@
 /* The table is the second message of each batch that makes or takes it. */
 #define TABLE_SEQ 2
 
-#define SETS_MAX 17
+#define SETS_MAX 19
 
 int nft_open(struct err *err)
 {
@@ -85,7 +85,7 @@ static int contents_make(const struct ruleset *ruleset, struct contents *content
 {
 	int r = 0;
 
-	_Static_assert(SETS_MAX >= 17, "a set has no place");
+	_Static_assert(SETS_MAX >= 19, "a set has no place");
 	for (size_t i = 0; i < ruleset_set_count && !r; i++) {
 		r = ruleset_make_ranges(ruleset, &ruleset_sets[i], &contents->sets[i], err);
 		contents->total += contents->sets[i].count;

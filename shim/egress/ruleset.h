@@ -99,6 +99,18 @@ int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struc
  * let out too many. Allocates nothing. */
 int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err);
 
+/* What an administrator opens while the container runs. It stands behind what is denied and in front of what is never reachable:
+ * whoever makes these has taken that out, but for an address that is named exactly. */
+#define RULESET_OPENED_MAX 128
+
+struct ruleset_opened {
+	struct rule_range range;
+	uint64_t timeout_ms;		/* from now; 0: as long as the table is there */
+};
+
+/* Replaces all that was opened. No two ranges may overlap. Allocates nothing. */
+int ruleset_open(int nl_fd, const struct ruleset_opened *opened, size_t count, struct err *err);
+
 struct ruleset_counters {
 	uint64_t out_bytes, out_packets, in_bytes, in_packets, denied_packets, denied_bytes;
 	uint64_t untold_packets;	/* refused, and not told one by one (denials.h) */

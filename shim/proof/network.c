@@ -152,6 +152,14 @@ static size_t count_entries(const struct profile *profile)
 	return count;
 }
 
+static bool has_opened(const struct ruleset_inspection *table)
+{
+	for (size_t i = 0; i < table->set_count; i++)
+		if (!strncmp(table->sets[i].name, "opened", 6) && table->sets[i].elements)
+			return true;
+	return false;
+}
+
 static void judge_table(struct proof *proof, const struct probe *probe)
 {
 	/* what turns DNS round is only in the table of who made the namespace */
@@ -169,13 +177,14 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 	if (probe->error)
 		proof_saw(proof, "%s", strerror(probe->error));
 	else
-		proof_saw(proof, "%s%s", !probe->table.has_table ? "no table" :
+		proof_saw(proof, "%s%s%s", !probe->table.has_table ? "no table" :
 			   !probe->table.is_whole ? "the table was changed" :
 			   has_names && !probe->table.has_names ? "DNS is not turned to the warden" :
 			   is_closed ? (probe->table.is_alive ? "OPEN, though it is halted" : "closed: it is halted") :
 			   !probe->table.is_alive ? "closed: its gate does not renew it" :
 			   probe->table.observes ? "NOTHING IS REFUSED: table quod observes" : "table quod, policy drop",
-			   probe->table.is_owned ? ", owned by its gate" : "");
+			   probe->table.is_owned ? ", owned by its gate" : "",
+			   has_opened(&probe->table) ? ", opened for a while besides (quodctl allow)" : "");
 }
 
 /* Without any route nothing can leave: the refusal then is the namespace's own. */

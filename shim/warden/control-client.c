@@ -30,6 +30,17 @@ int control_send(int fd, enum control_word word, struct err *err)
 	return send(fd, &order, sizeof(order), MSG_NOSIGNAL) == (ssize_t)sizeof(order) ? 0 : err_set_errno(err, errno, "guardian");
 }
 
+int control_send_open(int fd, const struct ruleset_opened *opened, size_t count, struct err *err)
+{
+	struct control_open order = { .version = CONTROL_VERSION, .word = CONTROL_OPEN, .count = (uint32_t)count };
+
+	if (count > RULESET_OPENED_MAX)
+		return err_set(err, E2BIG, "%zu ranges are more than can be opened (%u)", count, RULESET_OPENED_MAX);
+	for (size_t i = 0; i < count; i++)
+		order.opened[i] = opened[i];
+	return send(fd, &order, sizeof(order), MSG_NOSIGNAL) == (ssize_t)sizeof(order) ? 0 : err_set_errno(err, errno, "guardian");
+}
+
 int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err)
 {
 	struct pollfd end = { .fd = fd, .events = POLLIN };

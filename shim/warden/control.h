@@ -7,9 +7,11 @@
 #ifndef QUOD_WARDEN_CONTROL_H
 #define QUOD_WARDEN_CONTROL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shim/base/err.h"
+#include "shim/egress/ruleset.h"
 
 #define CONTROL_SOCKET "control"
 #define CONTROL_VERSION 1u
@@ -18,10 +20,16 @@ enum control_word {
 	CONTROL_LOOK = 1,	/* how it stands */
 	CONTROL_HALT,		/* freeze everything, close the network, and keep it so until CONTROL_RELEASE */
 	CONTROL_RELEASE,
+	CONTROL_OPEN,		/* a struct control_open: replaces all that was opened at run time */
 };
 
 struct control_order {
 	uint32_t version, word;
+};
+
+struct control_open {
+	uint32_t version, word, count, reserved;
+	struct ruleset_opened opened[RULESET_OPENED_MAX];
 };
 
 /* HALT and RELEASE are answered when it is so, or after CONTROL_WAIT_MS as it stands then. */
@@ -42,6 +50,7 @@ struct control_answer {
 /* A descriptor; -ENOENT when no guardian was ever there, -ECONNREFUSED when it has gone. */
 int control_connect(int state_dir_fd, struct err *err);
 int control_send(int fd, enum control_word word, struct err *err);
+int control_send_open(int fd, const struct ruleset_opened *opened, size_t count, struct err *err);
 int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err);
 
 #endif

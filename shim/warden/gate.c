@@ -123,19 +123,34 @@ static bool beat(struct gate *gate, const struct gate_message *order)
 	return say(gate, &answer, &said);
 }
 
+static bool open_ranges(struct gate *gate, const struct gate_open *order)
+{
+	struct gate_message answer = { .word = GATE_OPENED };
+	struct err err = ERR_INIT;
+	bool said;
+
+	answer.error = -ruleset_open(gate->settings->nl_fd, order->opened, order->count, &err);
+	return say(gate, &answer, &said);
+}
+
 /* 1 to go on, 0 at the channel's end, -1 for what the gate doesn't know. */
 static int hear(struct gate *gate)
 {
-	struct gate_message message;
+	union {
+		struct gate_message beat;
+		struct gate_open open;
+	} message;
 	ssize_t got = recv(gate->settings->channel_fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return 1;
 	if (got <= 0)
 		return 0;
-	if (got != (ssize_t)sizeof(message) || message.word != GATE_BEAT)
+	if (got == (ssize_t)sizeof(message.open) && message.open.word == GATE_OPEN && message.open.count <= RULESET_OPENED_MAX)
+		return open_ranges(gate, &message.open);
+	if (got != (ssize_t)sizeof(message.beat) || message.beat.word != GATE_BEAT)
 		return -1;
-	return beat(gate, &message);
+	return beat(gate, &message.beat);
 }
 
 /* Every packet of it carries the mark: whose it is can be seen, wherever it goes it is judged as the container's are. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate: the one process that works with CAP_NET_ADMIN over the container's network namespace while it lives, by the netlink
- * socket that owns the table. It understands one message of the guardian's, "beat": renew the dead man's switch (or, of a halted
- * container, put it out), say what has been counted, and close at so many bytes out; and two of the warden's: "learn", let these
+ * socket that owns the table. It understands two messages of the guardian's: "beat", renew the dead man's switch (or, of a halted
+ * container, put it out), say what has been counted, and close at so many bytes out, and "open", let these ranges out that an
+ * administrator names; and two of the warden's: "learn", let these
  * addresses out for so long, and "socket", make one for TCP that carries the warden's mark, in the container's network namespace,
  * where it lives. Into which table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It
  * reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
@@ -29,6 +30,8 @@ struct gate_settings {
 enum gate_word {
 	GATE_BEAT = 1,		/* guardian -> gate; answered by GATE_COUNTERS */
 	GATE_COUNTERS,		/* gate -> guardian */
+	GATE_OPEN,		/* guardian -> gate, a struct gate_open; answered by GATE_OPENED, of which word and error count */
+	GATE_OPENED,
 	GATE_CHANGED,		/* gate -> guardian, unasked: somebody else has changed or removed the table, or may have */
 	GATE_STARTED,		/* nursery -> guardian: a gate was forked, `pid` */
 	GATE_ENDED,		/* nursery -> guardian: it has ended; the next one comes soon */
@@ -47,6 +50,12 @@ struct gate_message {
 };
 
 enum gate_wish { GATE_LEARN, GATE_SOCKET };
+
+/* What an administrator opens, all of it: replaces what was opened before. */
+struct gate_open {
+	uint32_t word, count;
+	struct ruleset_opened opened[RULESET_OPENED_MAX];
+};
 
 /* The warden's, always whole; answered by one gate_learnt of the same number, when the kernel has said its word. */
 struct gate_learn {

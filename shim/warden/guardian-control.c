@@ -115,19 +115,44 @@ static void release(struct guardian *guardian)
 	guardian->halt_ms = UINT64_MAX;
 }
 
+/* One after the other: the gate's answers have no names. */
+static int begin_open(struct guardian *guardian, const struct control_open *order)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (guardian->clients[i].word == CONTROL_OPEN)
+			return EBUSY;
+	return guardian_open_ranges(guardian, order);
+}
+
+void guardian_answer_open(struct guardian *guardian, int error)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (guardian->clients[i].fd >= 0 && guardian->clients[i].word == CONTROL_OPEN)
+			answer(guardian, &guardian->clients[i], error);
+}
+
 static void take_order(struct guardian *guardian, struct control_client *client, uint64_t now_ms)
 {
-	struct control_order order;
+	struct control_open order;
 	ssize_t got = recv(client->fd, &order, sizeof(order), MSG_DONTWAIT | MSG_TRUNC);
+	bool is_open = got == (ssize_t)sizeof(order) && order.word == CONTROL_OPEN && order.count <= RULESET_OPENED_MAX;
+	int error;
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if (got != (ssize_t)sizeof(order) || order.version != CONTROL_VERSION) {
+	if ((got != (ssize_t)sizeof(struct control_order) && !is_open) || order.version != CONTROL_VERSION) {
 		drop_client(client);
 		return;
 	}
+	error = is_open ? begin_open(guardian, &order) : 0;
 	client->word = order.word;
 	client->until_ms = now_ms + CONTROL_WAIT_MS;
+	if (is_open) {
+		guardian->halt_ms = now_ms;
+		if (error)
+			answer(guardian, client, error);
+		return;
+	}
 	if (order.word == CONTROL_HALT)
 		halt(guardian);
 	else if (order.word == CONTROL_RELEASE)
@@ -153,6 +178,8 @@ static bool is_done(const struct guardian *guardian, uint32_t word)
 {
 	bool is_halt = word == CONTROL_HALT, is_frozen = cgroup_is_frozen(&guardian->cgroup);
 
+	if (word == CONTROL_OPEN)
+		return false;	/* the gate's answer is its own */
 	if (guardian->settings->has_table && guardian->is_closed != is_halt)
 		return false;
 	if (guardian->cgroup.freeze_fd < 0 || guardian->phase >= PHASE_KILLING)
@@ -191,7 +218,7 @@ void guardian_keep_halt(struct guardian *guardian, uint64_t now_ms)
 		struct control_client *client = &guardian->clients[i];
 
 		if (client->word && (now_ms >= client->until_ms || is_done(guardian, client->word)))
-			answer(guardian, client, 0);
+			answer(guardian, client, client->word == CONTROL_OPEN ? ETIMEDOUT : 0);
 		waits = waits || client->word;
 	}
 	guardian->halt_ms = waits ? now_ms + LOOK_MS : UINT64_MAX;

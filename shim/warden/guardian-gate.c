@@ -201,6 +201,18 @@ static void hail_gate(struct guardian *guardian, pid_t pid, uint64_t now_ms)
 	guardian->beat_ms = now_ms;
 }
 
+int guardian_open_ranges(struct guardian *guardian, const struct control_open *order)
+{
+	struct gate_open open = { .word = GATE_OPEN, .count = order->count };
+
+	if (guardian->channel_fd < 0)
+		return guardian->settings->has_table ? EPIPE : ENOENT;
+	memcpy(open.opened, order->opened, sizeof(open.opened));
+	if (send(guardian->channel_fd, &open, sizeof(open), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(open))
+		return 0;
+	return errno;
+}
+
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 {
 	struct gate_message message;
@@ -209,6 +221,8 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 	while (guardian->channel_fd >= 0 && (r = take_message(guardian, 0, &message)) == 1) {
 		if (message.word == GATE_COUNTERS)
 			take_counters(guardian, &message, now_ms);
+		else if (message.word == GATE_OPENED)
+			guardian_answer_open(guardian, message.error);
 		else if (message.word == GATE_CHANGED)
 			table_changed(guardian, now_ms);
 		else if (message.word == GATE_ENDED)

@@ -217,7 +217,7 @@ bool guardian_has_state(const struct guardian *guardian)
 /* `run` deletes the container without a word to quod. What a state directory holds is known; anything else keeps it. */
 void guardian_remove_state(const struct warden_settings *settings)
 {
-	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian", "protected", CONTROL_SOCKET, "halted", "told/limits.json",
+	static const char *const names[] = { "bundle/config.json", "record.json", "spaces", "guardian", "protected", CONTROL_SOCKET, "halted", "opened.json", "told/limits.json",
 					     "told/denied.jsonl" };
 	int dir_fd = open(settings->remove_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 

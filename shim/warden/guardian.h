@@ -126,6 +126,7 @@ uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms);
 int guardian_start_gate(struct guardian *guardian, struct err *err);
 int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits for its answer */
 void guardian_beat(struct guardian *guardian, uint64_t now_ms);
+int guardian_open_ranges(struct guardian *guardian, const struct control_open *order);	/* a positive errno */
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
 void guardian_reap_nursery(struct guardian *guardian);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
@@ -139,6 +140,7 @@ void guardian_let_protected_go(struct guardian *guardian);
 int guardian_open_control(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_poll_control(const struct guardian *guardian, struct pollfd polls[CONTROL_POLLS]);
 void guardian_hear_control(struct guardian *guardian, const struct pollfd polls[CONTROL_POLLS], uint64_t now_ms);
+void guardian_answer_open(struct guardian *guardian, int error);	/* the gate's */
 void guardian_keep_halt(struct guardian *guardian, uint64_t now_ms);
 
 /* guardian-told.c: what the container reads of its budgets */
