@@ -89,17 +89,28 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A caller's small limits must not become half-written ledgers; as high as they go without CAP_SYS_RESOURCE. */
+#define DESCRIPTORS 8192	/* more than any helper needs */
+
+/* A caller's small limits must not become half-written ledgers, and crun runs hooks under the container's own: whoever may
+ * lifts them, else they go as high as they can. */
 static void reset_limits(void)
 {
 	static const int which[] = { RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU, RLIMIT_AS };
 	struct rlimit limit;
 
 	for (size_t i = 0; i < ARRAY_SIZE(which); i++) {
+		struct rlimit lifted;
+
 		if (getrlimit(which[i], &limit) < 0)
 			continue;
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(which[i], &limit);
+		lifted = limit;
+		if (which[i] == RLIMIT_NOFILE && limit.rlim_max < DESCRIPTORS)
+			lifted.rlim_cur = lifted.rlim_max = DESCRIPTORS;
+		else if (which[i] != RLIMIT_NOFILE)
+			lifted.rlim_cur = lifted.rlim_max = RLIM_INFINITY;
+		if (setrlimit(which[i], &lifted) < 0)
+			setrlimit(which[i], &limit);
 	}
 }
 
