@@ -13,6 +13,7 @@
 #include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -124,8 +125,9 @@ static int filter(const struct warden *warden, bool is_cradle, struct err *err)
 	static const struct lockdown_call for_named[] = {
 		CALL(splice), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(read), CALL(shutdown), CALL(getsockopt),
 		{ SCMP_SYS(setsockopt), 2, { LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_LINGER) } },
-		{ SCMP_SYS(connect), 1, { SCMP_A0(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(FIXED_FDS - 1), 0) } },
 	};
+	const struct lockdown_call connects = { SCMP_SYS(connect), 1,
+						{ SCMP_A0(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(warden->fixed_fds - 1), 0) } };
 	static const struct lockdown_call for_cradle[] = {
 		/* a plain child: no thread, no namespace */
 		{ SCMP_SYS(clone), 1, { LOCKDOWN_IS(CLONE_FLAGS, SIGCHLD) } },
@@ -140,8 +142,10 @@ static int filter(const struct warden *warden, bool is_cradle, struct err *err)
 	add_calls(&list, always, ARRAY_SIZE(always));
 	if (warden->rules)
 		add_calls(&list, for_names, ARRAY_SIZE(for_names));
-	if (warden->named->epoll_fd >= 0)
+	if (warden->named->epoll_fd >= 0) {
 		add_calls(&list, for_named, ARRAY_SIZE(for_named));
+		add_calls(&list, &connects, 1);
+	}
 	for (size_t i = 0; i < LISTENERS; i++) {
 		const struct lockdown_call call = { SCMP_SYS(sendto), 1, { SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)warden->udp_fds[i]) } };
 
@@ -236,6 +240,26 @@ static int raise_warden(struct warden *warden, char *title, bool is_first)
 	return 1;
 }
 
+/* Two descriptors a connection, beside all others below the resolvers' sockets. */
+static int choose_fixed_fds(struct warden *warden, struct err *err)
+{
+	const int others = FIXED_FDS_LEAST - 32;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_set_errno(err, errno, "warden: limit of descriptors");
+	warden->fixed_fds = FIXED_FDS_MOST;
+	while (warden->fixed_fds > FIXED_FDS_LEAST && (rlim_t)warden->fixed_fds + RESOLVERS * RESOLVER_SOCKETS > limit.rlim_cur)
+		warden->fixed_fds /= 2;
+	if ((rlim_t)warden->fixed_fds + RESOLVERS * RESOLVER_SOCKETS > limit.rlim_cur)
+		return err_set(err, EMFILE, "warden: %llu descriptors are too few (RLIMIT_NOFILE): at least %d",
+			       (unsigned long long)limit.rlim_cur, FIXED_FDS_LEAST + RESOLVERS * RESOLVER_SOCKETS);
+	warden->named->most = (size_t)(warden->fixed_fds - others) / 2;
+	if (warden->named->most > NAMED_CONNECTIONS)
+		warden->named->most = NAMED_CONNECTIONS;
+	return 0;
+}
+
 int warden_main(const struct warden_start *start)
 {
 	static struct warden warden;
@@ -257,6 +281,8 @@ int warden_main(const struct warden_start *start)
 		warden.udp_fds[i] = warden.tcp_fds[i] = -1;
 	retitle(start->title, "quod-cradle");
 	r = warden.settings->has_names ? map_rules(&warden, &err) : 0;
+	if (!r && warden.rules)
+		r = choose_fixed_fds(&warden, &err);
 	if (!r)
 		r = warden_open_sockets(&warden, &err);
 	if (!r)

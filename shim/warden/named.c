@@ -240,7 +240,7 @@ static void attend(struct warden *warden, struct named_connection *connection, u
 
 static struct named_connection *find_free(struct named *named)
 {
-	for (size_t i = 0; i < NAMED_CONNECTIONS; i++)
+	for (size_t i = 0; i < named->most; i++)
 		if (named->connections[i].state == NAMED_FREE)
 			return &named->connections[i];
 	return NULL;

@@ -67,6 +67,7 @@ struct named_name {
 
 struct named {
 	struct named_connection connections[NAMED_CONNECTIONS];
+	size_t most;		/* of them that there are descriptors for */
 	struct named_name names[NAMED_NAMES];
 	int listen_fds[2];	/* 127.0.0.1, ::1; -1 */
 	int epoll_fd;		/* -1: connections are not looked at */

@@ -93,7 +93,7 @@ static int open_listeners(struct warden *warden, struct err *err)
 }
 
 /* A resolver that can't be reached at all is none: a name that does not resolve never stops a start. */
-static int open_resolver(struct resolver *resolver, struct err *err)
+static int open_resolver(struct resolver *resolver, int fixed_fds, struct err *err)
 {
 	union place place;
 	socklen_t len = place_of(&resolver->address, 53, &place);
@@ -108,9 +108,9 @@ static int open_resolver(struct resolver *resolver, struct err *err)
 			return err_set_errno(err, errno, "warden: mark");
 		if (connect(fd, &place.any, len) < 0)
 			continue;
-		resolver->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, FIXED_FDS);
+		resolver->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, fixed_fds);
 		if (resolver->fds[i] < 0)
-			return err_set_errno(err, errno, "warden: descriptors beyond %d", FIXED_FDS);
+			return err_set_errno(err, errno, "warden: descriptors beyond %d", fixed_fds);
 	}
 	return 0;
 }
@@ -121,7 +121,7 @@ static int open_resolvers(struct warden *warden, bool inside, struct err *err)
 
 	for (size_t i = 0; i < warden->resolver_count && !r; i++)
 		if (warden->resolvers[i].is_inside == inside)
-			r = open_resolver(&warden->resolvers[i], err);
+			r = open_resolver(&warden->resolvers[i], warden->fixed_fds, err);
 	return r;
 }
 

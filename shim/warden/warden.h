@@ -89,13 +89,17 @@ struct known {
 	char name[NAME_SIZE];
 };
 
-/* Descriptors from here on are resolvers' sockets, some of them in the host's network namespace: never connected again. */
-#define FIXED_FDS 1024	/* a power of two */
+/* Descriptors from warden.fixed_fds on are resolvers' sockets, some of them in the host's network namespace: never connected
+ * again. A power of two; less than the most where the limit of descriptors is small: crun starts helpers under the
+ * container's own. */
+#define FIXED_FDS_MOST 1024
+#define FIXED_FDS_LEAST 128
 
 struct named;
 
 struct warden {
 	struct named *named;
+	int fixed_fds;
 	const struct warden_settings *settings;
 	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
