@@ -58,7 +58,8 @@ static void check_plan(const struct json *given, const struct profile *profile, 
 
 static struct profile *load(const char *name)
 {
-	struct profile_paths paths = { .profile_dirs = { TESTS_DATA "/../../profiles" }, .skip_owner_check = true };
+	struct profile_paths paths = { .profile_dirs = { TESTS_DATA "/../../profiles" },
+						.group_dirs = { TESTS_DATA "/../../profiles/groups" }, .skip_owner_check = true };
 	struct profile *profile = NULL;
 	struct err err = ERR_INIT;
 

@@ -483,17 +483,17 @@ is_another() { # CONTAINER OLD-PID
 
 @test "names: crun starts the helpers under the container's own limit of descriptors, which is enough for them" {
 	local bundle=$BATS_TEST_TMPDIR/bundle
-	make_network six 6
-	make_bundle "$bundle" '.process.args = ["sleep", "1000"] | .process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 100}] |
-		.linux.namespaces |= map(if .type == "network" then .path = "/run/netns/six" else . end)'
-	quod --profile names --runtime crun create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" six </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
+	make_network twelve 12
+	make_bundle "$bundle" '.process.args = ["sleep", "1000"] | .process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 256, "hard": 256}] |
+		.linux.namespaces |= map(if .type == "network" then .path = "/run/netns/twelve" else . end)'
+	quod --profile names --runtime crun create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" twelve </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
 		{ cat "$BATS_TEST_TMPDIR/out"; tail -n 1 /var/log/quod/audit.jsonl; return 1; }
-	quod --runtime crun start six
+	quod --runtime crun start twelve
 	pid=$(cat "$BATS_TEST_TMPDIR/pid")
 	ask good.test
 	[ "$data" = 11.22.33.80 ]
 	connects 11.22.33.80 443
-	quod --runtime crun delete --force six
+	quod --runtime crun delete --force twelve
 }
 
 @test "names: a port of the warden's that is taken refuses the container" {

@@ -45,7 +45,7 @@ tells() {
 	jq -e '.profile == "told" and .warn == [] and .budgets.wall_ms.limit == 3600000 and .budgets.wall_ms.left <= 3600000 and
 		.budgets.wall_ms.left > 3400000 and .budgets.cpu_ms == {"limit": "unlimited", "left": "unlimited"} and
 		.budgets.egress_bytes == {"limit": 10485760, "left": 10485760} and (.deadline | test("^20..-.*Z$")) and
-		.egress.allow == ["10.20.0.0/16:5432"] and .limits.memory_bytes == 4294967296 and
+		(.egress.allow | contains(["10.20.0.0/16:5432", "registry.npmjs.org"])) and .limits.memory_bytes == 4294967296 and
 		.limits.tmpfs_bytes["/tmp"] == 1073741824' <<<"$output"
 	wait_for 20 is_clean
 }

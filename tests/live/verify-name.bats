@@ -106,6 +106,7 @@ refused_record() { # JQ-CONDITION
 	refused_record '.name == "evil.test" and .address == "11.22.33.80" and .port == 443 and .reason == "no entry allows it"'
 }
 
+# flips: egress.verify_name
 @test "verify_name: switched off, the same connection passes" {
 	write_profile loose <<-'J'
 		{ "version": 1, "extends": "verify", "egress": { "verify_name": false } }

@@ -51,16 +51,44 @@ refuses() {
 	jq -e '.process.capabilities == ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"]
 		and .rootfs.tmpfs == {"/tmp": "1G", "/var/tmp": "1G", "/var/cache": "1G", "/run": "64M", "$HOME": "1G"}
 		and .resources.cpus == 2 and .resources.memory == "4G" and .resources.pids == 512
-		and .budgets.wall == "8h" and .budgets.cpu == "4h" and .budgets.egress == "2G"' <<<"$output"
+		and .budgets.wall == "8h" and .budgets.cpu == "4h" and .budgets.egress == "2G" and .egress.verify_name' <<<"$output"
+	jq -e '.egress.allow | contains(["registry.npmjs.org", "pypi.org", "index.crates.io", "proxy.golang.org", "deb.debian.org",
+		"dl-cdn.alpinelinux.org", "github.com", "gitlab.com", "bitbucket.org", "codeberg.org"]) and
+		(index("api.anthropic.com") | not)' <<<"$output"
+}
+
+@test "profile: agent adds the providers of models, a writable image, and protects a workspace; observe only observes" {
+	run quodctl profile show --profiles "$shipped" --resolved agent
+	[ "$status" = 0 ]
+	jq -e '(.egress.allow | contains(["api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com", "api.mistral.ai",
+		"github.com"])) and (.rootfs.readonly | not) and .resources.cpus == 4 and .resources.memory == "8G" and .resources.pids == 2048
+		and (.mounts.protect | contains([".git/hooks", ".git/config", ".quod.json", ".envrc", ".claude", ".github/workflows"]))' <<<"$output"
+	jq -S 'del(.egress.mode, .audit, .description)' <<<"$output" >agent
+	run quodctl profile show --profiles "$shipped" --resolved observe
+	[ "$status" = 0 ]
+	jq -e '.egress.mode == "observe"' <<<"$output"
+	jq -S 'del(.egress.mode, .audit, .description)' <<<"$output" | diff agent -
+}
+
+# What the warden holds: at most 4096 rules, two a name without a port.
+@test "profile: what is shipped fits with room to spare" {
+	run quodctl profile show --profiles "$shipped" --resolved agent
+	[ "$(jq '.egress.allow | length' <<<"$output")" -lt 500 ]
+	[ "$(jq -c . <<<"$output" | wc -c)" -lt 65536 ]
 }
 
 @test "profile: locked allows nothing that balanced doesn't, balanced nothing that agent doesn't" {
 	run quodctl profile diff --profiles "$shipped" balanced locked
 	says 0 "B allows nothing that A doesn't."
-	run quodctl profile diff --profiles "$shipped" agent balanced
-	says 0 "B allows nothing that A doesn't."
+	# but for what agent protects inside a workspace
+	run quodctl --json profile diff --profiles "$shipped" agent balanced
+	[ "$status" = 1 ]
+	jq -e '(.more | map(.key)) == ["mounts.protect"] and .other == []' <<<"$output"
 	run quodctl profile diff --profiles "$shipped" balanced agent
 	says 1 'B allows more:'
+	# observe records more
+	run quodctl --json profile diff --profiles "$shipped" observe agent
+	jq -e '(.more | map(.key)) == ["audit.record"] and .other == []' <<<"$output"
 }
 
 @test "profile: list shows names and descriptions" {
@@ -68,7 +96,7 @@ refuses() {
 	says 0 'No network, no capabilities'
 	run quodctl --json profile list --profiles "$shipped"
 	[ "$status" = 0 ]
-	jq -e 'map(.name) == ["agent", "balanced", "locked"] and all(.[]; .description != null and .error == null)' <<<"$output"
+	jq -e 'map(.name) == ["agent", "balanced", "locked", "observe"] and all(.[]; .description != null and .error == null)' <<<"$output"
 }
 
 @test "profile: list names a profile that doesn't load" {

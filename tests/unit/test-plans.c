@@ -150,7 +150,8 @@ static struct json_tree *read_base(const char *name, enum engine *engine)
 /* By name, or an object in a profile's form, which may extend the shipped ones. */
 static struct profile *load_profile(const struct json *wanted, const char *case_path)
 {
-	struct profile_paths paths = { .profile_dirs = { TESTS_DATA "/../../profiles" }, .skip_owner_check = true };
+	struct profile_paths paths = { .profile_dirs = { TESTS_DATA "/../../profiles" },
+						.group_dirs = { TESTS_DATA "/../../profiles/groups" }, .skip_owner_check = true };
 	char dir[] = "/tmp/test-plans-XXXXXX";
 	struct profile *profile = NULL;
 	struct err err = ERR_INIT;
