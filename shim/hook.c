@@ -122,6 +122,15 @@ static int write_spaces(struct hook *hook, struct err *err)
 	return r ? r : spaces_write(hook->state_fd, &spaces, err);
 }
 
+/* Without an entry there is none to be recorded. */
+static bool records_connections(const struct hook *hook)
+{
+	const struct json *ruleset = json_get(hook->record.plan, "ruleset");
+
+	return (hook->profile->audit_record & AUDIT_CONNECTIONS) &&
+	       (json_get(ruleset, "allow")->count || json_get(ruleset, "exact")->count || json_bool(json_get(ruleset, "has_names"), false));
+}
+
 /* The names for the warden, in a file that nobody can change. */
 static int make_names(struct hook *hook, const struct ruleset *ruleset, struct err *err)
 {
@@ -158,7 +167,7 @@ static int install_rules(struct hook *hook, const struct ledger *ledger, struct 
 	ruleset.egress_spent = ledger->egress_bytes;
 	if (!r)
 		r = ruleset_install(hook->nl_fd, &ruleset, &hook->owned, err);
-	if (!r && ruleset.has_names)
+	if (!r && (ruleset.has_names || records_connections(hook)))
 		r = make_names(hook, &ruleset, err);
 	ruleset_release(&ruleset);
 	return r ? err_wrap(err, "egress rules") : 0;
@@ -201,7 +210,8 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 		.observes = profile->egress.mode == EGRESS_OBSERVE,
 		.record_refusals = (profile->audit_record & AUDIT_REFUSALS) != 0,
 	};
-	if (hook->names_fd >= 0) {
+	settings->record_connections = has_table && hook->names_fd >= 0 && (profile->audit_record & AUDIT_CONNECTIONS);
+	if (hook->names_fd >= 0 && json_bool(json_get(json_get(hook->record.plan, "ruleset"), "has_names"), false)) {
 		const char *resolv_conf = json_string(json_get(hook->record.plan, "resolv_conf"));
 
 		settings->has_names = true;

@@ -29,7 +29,7 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "observed", CHAIN_NOT_BASE, 0, 0, 0, 0, 0, false, 1 },
 	{ "refuse", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
-	{ "pass", CHAIN_NOT_BASE, 0, 0, 3, 1 },
+	{ "pass", CHAIN_NOT_BASE, 0, 0, 4, 1 },
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
 	{ "turned", CHAIN_NOT_BASE, 0, 0, 0, 0, 3 },
@@ -141,6 +141,7 @@ static void put_lapsed(struct nft_builder *b)
  * eaten by packets that are refused. */
 static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 {
+	const uint32_t none = 0, let_out = RULESET_LET_OUT;
 	uint64_t burst = bytes_per_second / 10;
 	struct rule rule = rule_in(b, "pass");
 
@@ -158,6 +159,13 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 	rule = rule_in(b, "pass");
 	nft_expr_object(b, NFT_OBJECT_QUOTA, "spent");
 	then_refuse(rule, "bar", DENIED_SPENT);
+	rule = rule_in(b, "pass");
+	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
+	nft_expr_ct(b, NFT_CT_MARK, NFT_REG(0));
+	nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, &none, sizeof(none));
+	nft_expr_immediate(b, NFT_REG(0), &let_out, sizeof(let_out));
+	nft_expr_set_ct(b, NFT_CT_MARK, NFT_REG(0));
+	nft_rule_end(b, rule.nest);
 	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
 }
 

@@ -52,6 +52,9 @@ struct ruleset {
 /* In conntrack, of a connection that ends at the warden. */
 #define RULESET_TURNED 0x52u
 
+/* Of one that was let out. */
+#define RULESET_LET_OUT 0x53u
+
 void rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range);
 void ruleset_release(struct ruleset *ruleset);
 

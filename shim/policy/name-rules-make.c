@@ -50,6 +50,9 @@ static struct name_rule *add_rule(struct maker *maker, const struct entry *entry
 	}
 	rule->name = (uint32_t)maker->texts.len;
 	buf_put(&maker->texts, entry->name ? entry->name : "", entry->name ? strlen(entry->name) + 1 : 1);
+	rule->text = (uint32_t)maker->texts.len;
+	buf_put(&maker->texts, entry->text, role == NAME_ALLOWS ? strlen(entry->text) : 0);
+	buf_put(&maker->texts, "", 1);
 	return rule;
 }
 
@@ -129,14 +132,14 @@ int name_rules_make(const struct profile *profile, const struct rule_ranges *nev
 		struct profile_layer layer = profile_layer(profile, i);
 
 		if (layer.lists & LIST_EGRESS)
-			add_layer(&maker, &layer, layers == 1);
+			add_layer(&maker, &layer, layers == 1 && !(profile->audit_record & AUDIT_CONNECTIONS));
 	}
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(&maker, &profile->egress.deny[i]);
 	buf_put(&maker.texts, "", 1);	/* never empty */
 	if (maker.count > NAME_RULES_MAX || never->count > UINT16_MAX || maker.layer_count > NAME_LAYERS_MAX)
 		r = err_set(err, E2BIG, "egress: %u entries are more than names can be held with (%u)", maker.count, NAME_RULES_MAX);
-	else if (!maker.count && profile->egress.mode != EGRESS_OBSERVE)
+	else if (!maker.count && !profile_has_names(profile))
 		r = err_set(err, EINVAL, "egress: no entry names a host");
 	else
 		print(profile, never, &maker, block);

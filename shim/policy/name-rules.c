@@ -37,7 +37,7 @@ static bool is_name_rule(const struct name_rule *rule)
 
 static bool is_sound_rule(const struct name_rules *rules, const struct name_rule *rule)
 {
-	if (rule->name >= rules->text_bytes || rule->role > NAME_EXCEPTS || rule->port_first > rule->port_last ||
+	if (rule->name >= rules->text_bytes || rule->text >= rules->text_bytes || rule->role > NAME_EXCEPTS || rule->port_first > rule->port_last ||
 	    rule->layer >= rules->layer_count || (rule->says && rule->says != NAME_TLS && rule->says != NAME_HTTP))
 		return false;
 	if (is_name_rule(rule)) {
@@ -291,4 +291,38 @@ size_t name_rules_open(const struct name_rules *rules, const struct name_found *
 			}
 	}
 	return count;
+}
+
+static unsigned on_protocol(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP ? ON_TCP : protocol == IPPROTO_UDP ? ON_UDP : protocol == IPPROTO_ICMP ? ON_ICMP : 0;
+}
+
+int32_t name_rules_entry(const struct name_rules *rules, const char *name, const struct name_place *place)
+{
+	enum standing standing = is_never_reachable(rules, place->address) ? STANDS_NEVER :
+				 address_is_public(place->address) ? STANDS_PUBLIC : STANDS_SPECIAL;
+	struct way way = { place->address, on_protocol(place->protocol), place->port };
+	struct name_found found = { .allow_count = 0 };
+
+	if (name)
+		find(rules, name, &found);
+	for (size_t i = 0; i < found.allow_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[found.allows[i]];
+
+		if (covers(rule, &way) && opens_by_name(rule, &way, standing))
+			return found.allows[i];
+	}
+	for (uint32_t i = 0; i < rules->rule_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[i];
+
+		if (rule->role == NAME_ALLOWS && !is_name_rule(rule) && covers(rule, &way) && opens_by_address(rule, &way, standing))
+			return (int32_t)i;
+	}
+	return found.allow_count ? found.allows[0] : -1;
+}
+
+const char *name_rules_text(const struct name_rules *rules, int32_t rule)
+{
+	return rule >= 0 && (uint32_t)rule < rules->rule_count ? text_of(rules, rules_of(rules)[rule].text) : NULL;
 }

@@ -35,6 +35,7 @@ struct name_rule {
 	uint16_t port_first, port_last;	/* 0..65535 for any */
 	struct network network;		/* "@NETWORK", or the network itself */
 	uint32_t name;			/* offset in the texts */
+	uint32_t text;			/* the same, of the entry as it was written; of allowing rules */
 };
 
 /* Behind it: rule_count rules, never_count ranges, text_bytes of texts, each ended by a NUL. */
@@ -79,6 +80,17 @@ struct name_opening {
  * name or by the address. */
 size_t name_rules_open(const struct name_rules *rules, const struct name_found *found, const struct address *address,
 		       struct name_opening *openings, size_t room);
+
+/* Which allowing rule lets a connection out: by the name that led there (NULL: none), else by the address; -1: none. */
+struct name_place {
+	const struct address *address;
+	uint8_t protocol;	/* IPPROTO_* */
+	uint16_t port;
+};
+int32_t name_rules_entry(const struct name_rules *rules, const char *name, const struct name_place *place);
+
+/* The entry of a rule, as it was written; NULL when there is no such rule. */
+const char *name_rules_text(const struct name_rules *rules, int32_t rule);
 
 struct profile;
 

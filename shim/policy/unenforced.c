@@ -33,8 +33,8 @@ static void check_rule_count(const struct profile *profile, struct plan *plan)
 		rules += 2 * profile_layer(profile, i).egress_count;
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		rules += 1 + profile->egress.deny[i].except_count;
-	if (profile_has_names(profile) && rules > NAME_RULES_MAX)
-		plan_refuse(plan, "egress.allow", "", "names can be held beside at most %u entries", NAME_RULES_MAX / 2);
+	if ((profile_has_names(profile) || (profile->audit_record & AUDIT_CONNECTIONS)) && rules > NAME_RULES_MAX)
+		plan_refuse(plan, "egress.allow", "", "names can be held, and connections recorded, beside at most %u entries", NAME_RULES_MAX / 2);
 }
 
 /* Without names, DNS to a resolver that is allowed by its address goes past the record. */
@@ -54,8 +54,6 @@ static void check_layer(const struct profile *profile, const struct profile_laye
 	for (size_t i = 0; i < layer->egress_count; i++)
 		if (entry_is_name(&layer->egress[i]))
 			check_name(profile, &layer->egress[i], plan);
-	if (layer->egress_count && (profile->audit_record & AUDIT_CONNECTIONS))
-		refuse(plan, "audit.record", "\"connections\"");
 	if (lets_dns_out(layer) && !profile_has_names(profile) && (profile->audit_record & AUDIT_DNS))
 		refuse(plan, "audit.record", "\"dns\"");
 }

@@ -42,8 +42,9 @@ static int map_rules(struct warden *warden, struct err *err)
 	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, warden->names_fd, 0);
 	if (memory == MAP_FAILED)
 		return err_set_errno(err, errno, "warden: the profile's names");
-	warden->rules = name_rules_check(memory, (size_t)st.st_size);
-	return warden->rules ? 0 : err_set(err, EINVAL, "warden: the profile's names are not whole");
+	warden->entries = name_rules_check(memory, (size_t)st.st_size);
+	warden->rules = warden->settings->has_names ? warden->entries : NULL;
+	return warden->entries ? 0 : err_set(err, EINVAL, "warden: the profile's names are not whole");
 }
 
 /* A directory that is nobody's any more: it can't even be found, and holds nothing for good. */
@@ -86,6 +87,7 @@ static size_t list_descriptors(const struct warden *warden, int *fds)
 	fds[count++] = warden->events_fd;
 	fds[count++] = warden->learn_fd;
 	fds[count++] = warden->denials_fd;
+	fds[count++] = warden->tracked_fd;
 	fds[count++] = warden->named->epoll_fd;
 	for (size_t i = 0; i < ARRAY_SIZE(warden->named->listen_fds); i++)
 		fds[count++] = warden->named->listen_fds[i];
@@ -165,7 +167,7 @@ static bool say(const struct warden *warden, uint32_t word, const char *text, in
 
 static int lock_down(struct warden *warden, struct err *err)
 {
-	int fds[6 + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
+	int fds[7 + 2 * LISTENERS + RESOLVERS * RESOLVER_SOCKETS];
 	int r = enter_empty_root(warden, err);
 
 	if (!r)
@@ -276,11 +278,11 @@ int warden_main(const struct warden_start *start)
 	warden.state_fd = start->state_fd;
 	warden.events_fd = start->events_fd;
 	warden.learn_fd = start->learn_fd;
-	warden.denials_fd = -1;
+	warden.denials_fd = warden.tracked_fd = -1;
 	for (size_t i = 0; i < LISTENERS; i++)
 		warden.udp_fds[i] = warden.tcp_fds[i] = -1;
 	retitle(start->title, "quod-cradle");
-	r = warden.settings->has_names ? map_rules(&warden, &err) : 0;
+	r = warden.settings->has_names || warden.settings->record_connections ? map_rules(&warden, &err) : 0;
 	if (!r && warden.rules)
 		r = choose_fixed_fds(&warden, &err);
 	if (!r)

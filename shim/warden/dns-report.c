@@ -141,6 +141,7 @@ void report_keep_time(struct warden *warden, uint64_t now_ms)
 		return;
 	warden->flushed_ms = now_ms;
 	denials_keep_time(warden, now_ms);
+	connections_keep_time(warden, now_ms);
 	for (size_t i = 0; i < REFUSED_NAMES; i++) {
 		struct refused *refused = &warden->refused[i];
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/egress/conntrack.h"
 #include "shim/warden/lockdown.h"
 
 #define SOCKET_TYPE (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
@@ -119,6 +120,8 @@ static bool beat(struct gate *gate, const struct gate_message *order)
 		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);
 	answer.error = -r;
 	answer.is_closed = order->is_closed != 0;
+	if (order->is_last)
+		conntrack_flush(gate->settings->nl_fd, &err);
 	answer.cut_at_bytes = gate->cut_at_bytes;
 	return say(gate, &answer, &said);
 }

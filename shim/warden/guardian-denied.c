@@ -8,12 +8,15 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shim/base/buf.h"
 #include "shim/base/cleanup.h"
+#include "shim/policy/name-rules.h"
 #include "shim/warden/guardian.h"
 #include "shim/warden/warden-event.h"
 
@@ -80,6 +83,58 @@ static void put_protocol(struct buf *members, uint8_t protocol)
 	buf_printf(members, ",\"protocol\":\"%u\"", protocol);
 }
 
+/* What the warden names of it is a number: the text is the profile's own. */
+int guardian_map_entries(struct guardian *guardian, struct err *err)
+{
+	struct stat st;
+	void *memory;
+
+	if (fstat(WARDEN_FD_NAMES, &st) < 0 || st.st_size <= 0)
+		return err_set(err, EINVAL, "the profile's entries are missing");
+	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, WARDEN_FD_NAMES, 0);
+	if (memory == MAP_FAILED)
+		return err_set_errno(err, errno, "the profile's entries");
+	guardian->entries = name_rules_check(memory, (size_t)st.st_size);
+	return guardian->entries ? 0 : err_set(err, EINVAL, "the profile's entries are not whole");
+}
+
+static void put_place(struct buf *members, const struct warden_event *event)
+{
+	buf_puts(members, "\"address\":\"");
+	address_print(members, &event->addresses[0]);
+	buf_putc(members, '"');
+	if (event->has_port)
+		buf_printf(members, ",\"port\":%u", event->port);
+	put_protocol(members, event->protocol);
+	if (guardian_is_name(event->text))
+		buf_printf(members, ",\"name\":\"%s\"", event->text);
+}
+
+void guardian_write_connection(struct guardian *guardian, const struct warden_event *event)
+{
+	const char *entry = guardian->entries ? name_rules_text(guardian->entries, event->entry) : NULL;
+	bool is_open = event->word == WARDEN_SAYS_OPENED;
+	char memory[1500];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+
+	if (event->address_count) {
+		put_place(&members, event);
+		if (entry) {
+			buf_puts(&members, ",\"entry\":");
+			buf_put_json(&members, entry);
+		}
+	} else {
+		buf_printf(&members, "\"repeated\":%llu", (unsigned long long)event->repeated + 1);
+	}
+	if (is_open) {
+		guardian_audit(guardian, "connect.open", members.data);
+		return;
+	}
+	buf_printf(&members, ",\"out_bytes\":%llu,\"in_bytes\":%llu,\"ms\":%llu", (unsigned long long)event->out_bytes,
+		   (unsigned long long)event->in_bytes, (unsigned long long)event->lasted_ms);
+	guardian_audit(guardian, "connect.close", members.data);
+}
+
 static void write_sum(struct guardian *guardian, uint64_t count)
 {
 	char members[64];
@@ -108,14 +163,8 @@ void guardian_write_denied(struct guardian *guardian, const struct warden_event 
 		write_sum(guardian, (uint64_t)event->repeated + 1);
 		return;
 	}
-	buf_printf(&members, "\"reason\":\"%s\",\"address\":\"", reasons[event->reason]);
-	address_print(&members, &event->addresses[0]);
-	buf_putc(&members, '"');
-	if (event->has_port)
-		buf_printf(&members, ",\"port\":%u", event->port);
-	put_protocol(&members, event->protocol);
-	if (guardian_is_name(event->text))
-		buf_printf(&members, ",\"name\":\"%s\"", event->text);
+	buf_printf(&members, "\"reason\":\"%s\",", reasons[event->reason]);
+	put_place(&members, event);
 	if (event->repeated)
 		buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
 	guardian_refused(guardian, "connect.refuse", members.data);

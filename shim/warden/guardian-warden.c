@@ -20,6 +20,8 @@
 
 #define READY_MS 3000
 #define ONCE_MOST 16
+#define LAST_MS 100
+#define LAST_ROUNDS 64
 
 static int become_warden(const struct guardian *guardian, int events_fd)
 {
@@ -221,6 +223,8 @@ void guardian_hear_warden(struct guardian *guardian)
 			guardian_write_denied(guardian, &event);
 		else if (event.word == WARDEN_SAYS_DISCONNECTED)
 			write_disconnected(guardian, &event);
+		else if (event.word == WARDEN_SAYS_OPENED || event.word == WARDEN_SAYS_CLOSED)
+			guardian_write_connection(guardian, &event);
 		else if (event.word == WARDEN_SAYS_READY)
 			say_back(guardian);
 		else if (event.word == WARDEN_SAYS_ENDED || event.word == WARDEN_SAYS_FAILED)
@@ -232,4 +236,15 @@ void guardian_hear_warden(struct guardian *guardian)
 	}
 	if (r < 0)
 		lose_channel(guardian);
+}
+
+void guardian_hear_last(struct guardian *guardian)
+{
+	for (int round = 0; round < LAST_ROUNDS && guardian->settings->record_connections && guardian->warden_fd >= 0; round++) {
+		struct pollfd end = { .fd = guardian->warden_fd, .events = POLLIN };
+
+		if (poll(&end, 1, LAST_MS) <= 0)
+			return;
+		guardian_hear_warden(guardian);
+	}
 }

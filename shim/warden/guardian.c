@@ -232,6 +232,8 @@ static int prepare(struct guardian *guardian, struct err *err)
 		r = guardian_start_gate(guardian, err);
 	if (!r && settings->has_table)
 		r = guardian_start_warden(guardian, err);
+	if (!r && settings->record_connections)
+		r = guardian_map_entries(guardian, err);
 	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
 	close(WARDEN_FD_NETLINK);
 	close(WARDEN_FD_NETNS);

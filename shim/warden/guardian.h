@@ -59,6 +59,7 @@ struct guardian {
 	pid_t cradle_pid;		/* the warden's parent; 0 when it has been reaped */
 	pid_t warden_pid;		/* the one that was ready last */
 	bool warden_lost;		/* recorded */
+	const struct name_rules *entries;	/* for what is recorded of connections; NULL */
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	uint64_t cut_at_bytes;		/* what the gate was asked to close at; 0 when it never was */
@@ -151,6 +152,8 @@ void guardian_tell(const struct guardian *guardian);
 struct warden_event;
 int guardian_open_denied(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_refused(struct guardian *guardian, const char *event, const char *members);
+int guardian_map_entries(struct guardian *guardian, struct err *err);
+void guardian_write_connection(struct guardian *guardian, const struct warden_event *event);
 void guardian_write_denied(struct guardian *guardian, const struct warden_event *event);
 void guardian_note_untold(struct guardian *guardian, uint64_t packets, uint64_t now_ms);
 
@@ -158,6 +161,7 @@ void guardian_note_untold(struct guardian *guardian, uint64_t packets, uint64_t 
 int guardian_start_warden(struct guardian *guardian, struct err *err);
 int guardian_wait_warden(struct guardian *guardian, struct err *err);
 void guardian_hear_warden(struct guardian *guardian);
+void guardian_hear_last(struct guardian *guardian);	/* what was still on its way */
 void guardian_reap_warden(struct guardian *guardian);
 bool guardian_is_name(const char *text);	/* normalized, as the warden sends names */
 

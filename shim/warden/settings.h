@@ -61,7 +61,7 @@ struct warden_settings {
 	uint64_t audit_rotate;
 	uint32_t audit_keep, audit_syslog;
 	uint32_t has_names;		/* the warden answers for names, not only for what is refused; only with has_table */
-	uint32_t record_refusals, record_dns;	/* audit.record */
+	uint32_t record_refusals, record_dns, record_connections;	/* audit.record; the last one only with the names' block */
 	uint32_t observes;		/* egress.mode: names that aren't allowed are told, and recorded */
 	uint32_t learn_ms;		/* for how long new connections to what a name led to are let out */
 	uint32_t resolver_count;

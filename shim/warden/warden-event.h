@@ -16,6 +16,8 @@ enum warden_word {
 	WARDEN_SAYS_REFUSED,
 	WARDEN_SAYS_ANSWERED,
 	WARDEN_SAYS_DENIED,	/* a connection */
+	WARDEN_SAYS_OPENED,	/* a connection that was let out; without an address a sum */
+	WARDEN_SAYS_CLOSED,
 	WARDEN_SAYS_DISCONNECTED,	/* a connection was refused for what it said */
 };
 
@@ -50,7 +52,9 @@ struct warden_event {
 	uint32_t repeated;	/* how often more since it was said last; of an event without a name: of all kinds */
 	uint16_t type;		/* of the query */
 	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES; of a connection 1, or 0 of a sum */
-	uint8_t protocol;	/* WARDEN_SAYS_DENIED: IPPROTO_* */
+	int32_t entry;		/* WARDEN_SAYS_OPENED, WARDEN_SAYS_CLOSED: which allowing rule (name_rules_text); -1 */
+	uint64_t out_bytes, in_bytes, lasted_ms;	/* WARDEN_SAYS_CLOSED */
+	uint8_t protocol;	/* of a connection: IPPROTO_* */
 	uint8_t has_port;
 	uint16_t port;		/* of a connection */
 	struct address addresses[WARDEN_EVENT_ADDRESSES];

@@ -183,6 +183,10 @@ int warden_open_sockets(struct warden *warden, struct err *err)
 		return err_set_errno(err, errno, "warden: the container's network namespace");
 	warden->denials_fd = denials_open(err);
 	r = warden->denials_fd < 0 ? warden->denials_fd : 0;
+	if (!r && warden->settings->record_connections) {
+		warden->tracked_fd = conntrack_open(err);
+		r = warden->tracked_fd < 0 ? warden->tracked_fd : 0;
+	}
 	if (!r && warden->rules)
 		r = open_for_names(warden, err);
 	if (setns(own_fd, CLONE_NEWNET) < 0 && !r)

@@ -20,6 +20,7 @@
 #define QUERIES_PER_SECOND 1000u
 #define EVENTS_PER_MINUTE 60u
 #define EVENTS_AGAIN 5u
+#define CONNECTIONS_PER_MINUTE 600u
 #define ONCE_MOST 16
 
 static uint64_t now(void)
@@ -40,6 +41,7 @@ static void fill(struct warden *warden, bool is_first)
 	warden->names = (struct bucket){ is_first ? names * 1000 : 0, names * 1000, names, now_ms };
 	warden->events = (struct bucket){ events * 1000, EVENTS_PER_MINUTE * 1000, EVENTS_PER_MINUTE, now_ms };
 	warden->denials = warden->events;
+	warden->tracked = (struct bucket){ CONNECTIONS_PER_MINUTE * 1000, CONNECTIONS_PER_MINUTE * 1000, CONNECTIONS_PER_MINUTE, now_ms };
 	warden->random_used = sizeof(warden->random);
 	warden->named->accepts = (struct bucket){ 4000000, 4000000, NAMED_PER_SECOND * 60ull, now_ms };
 	for (size_t i = 0; i < CONNECTIONS; i++)
@@ -61,7 +63,7 @@ static void receive_udp(struct warden *warden, size_t listener, uint64_t now_ms)
 	}
 }
 
-enum { POLL_EVENTS, POLL_DENIALS, POLL_UDP, POLL_TCP = POLL_UDP + LISTENERS, POLL_CONNECTIONS = POLL_TCP + LISTENERS,
+enum { POLL_EVENTS, POLL_DENIALS, POLL_TRACKED, POLL_UDP, POLL_TCP = POLL_UDP + LISTENERS, POLL_CONNECTIONS = POLL_TCP + LISTENERS,
        POLL_NAMED = POLL_CONNECTIONS + CONNECTIONS, POLL_NAMED_LISTENERS, POLL_RESOLVERS = POLL_NAMED_LISTENERS + 2,
        POLLS = POLL_RESOLVERS + RESOLVERS * RESOLVER_SOCKETS };
 
@@ -71,6 +73,7 @@ static size_t list_polls(struct warden *warden, bool may_take, bool may_accept, 
 
 	polls[POLL_EVENTS] = (struct pollfd){ warden->events_fd, POLLIN, 0 };
 	polls[POLL_DENIALS] = (struct pollfd){ warden->denials_fd, POLLIN, 0 };
+	polls[POLL_TRACKED] = (struct pollfd){ warden->tracked_fd, POLLIN, 0 };
 	for (size_t i = 0; i < LISTENERS; i++) {
 		polls[POLL_UDP + i] = (struct pollfd){ may_take ? warden->udp_fds[i] : -1, POLLIN, 0 };
 		polls[POLL_TCP + i] = (struct pollfd){ may_take ? warden->tcp_fds[i] : -1, POLLIN, 0 };
@@ -115,6 +118,8 @@ static void attend(struct warden *warden, const struct pollfd polls[POLLS], uint
 	}
 	if (polls[POLL_DENIALS].revents)
 		denials_take(warden, now_ms);
+	if (polls[POLL_TRACKED].revents)
+		connections_take(warden, now_ms);
 	for (size_t i = 0; i < ARRAY_SIZE(warden->named->listen_fds); i++)
 		if (polls[POLL_NAMED_LISTENERS + i].revents)
 			named_accept(warden, i, now_ms);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "shim/base/err.h"
+#include "shim/egress/conntrack.h"
 #include "shim/egress/denials.h"
 #include "shim/policy/name-rules.h"
 #include "shim/warden/dns-wire.h"
@@ -101,9 +102,13 @@ struct warden {
 	struct named *named;
 	int fixed_fds;
 	const struct warden_settings *settings;
+	const struct name_rules *entries;	/* of the profile; NULL when nobody asks for them */
 	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
 	int denials_fd;
+	int tracked_fd;			/* -1: connections are not recorded */
+	struct bucket tracked;
+	uint32_t connections_unsaid;
 	int udp_fds[LISTENERS], tcp_fds[LISTENERS];
 	struct resolver resolvers[RESOLVERS];
 	size_t resolver_count;
@@ -177,6 +182,10 @@ void denials_take(struct warden *warden, uint64_t now_ms);
 void denials_keep_time(struct warden *warden, uint64_t now_ms);
 void known_add(struct warden *warden, const struct known *like, const struct dns_addresses *addresses);	/* one for each */
 const struct known *known_find(const struct warden *warden, const struct address *address);	/* NULL: no name led there */
+
+/* connections.c */
+void connections_take(struct warden *warden, uint64_t now_ms);
+void connections_keep_time(struct warden *warden, uint64_t now_ms);
 
 /* dns-tcp.c */
 void tcp_accept(struct warden *warden, size_t listener, uint64_t now_ms);

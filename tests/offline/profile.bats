@@ -259,7 +259,6 @@ refuses() {
 	done <<-'EOT'
 		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
 		egress.via|"egress": { "via": "10.0.0.7:3128" }
-		audit.record|"egress": { "allow": ["10.0.0.1:443"] }, "audit": { "record": ["connections"] }
 		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
 	EOT
 }
