@@ -154,10 +154,37 @@ static void set_allow(struct learning *learning, const char *entry)
 	json_set(learning->tree, json_get(learning->profile, "egress"), "allow", list);
 }
 
-/* What makes the entry one that can't be: malformed, denied, never reachable; by those who check a profile. */
-static void try_entry(struct learning *learning, struct learn_entry *entry)
+/* What this version can't hold of the profile; with one entry more than without it: that entry can't be held. */
+static size_t count_unenforced(const struct profile *profile, char **why)
 {
-	cleanup_free char *text = alloc_printf("%s%s", entry->host, entry->rest);
+	struct plan plan = { .refusal_count = 0 };
+	size_t count;
+
+	plan_unenforced(&(struct plan_input){ .profile = profile }, &plan);
+	count = plan.refusal_count;
+	if (why && count)
+		*why = alloc_printf("%s: %s", plan.refusals[count - 1].key, plan.refusals[count - 1].text);
+	plan_release(&plan);
+	return count;
+}
+
+static size_t count_unenforced_of_base(struct learning *learning)
+{
+	struct profile *profile = NULL;
+	struct err ignored = ERR_INIT;
+	size_t count = 0;
+
+	set_allow(learning, NULL);
+	if (profile_from_json(learning->profile, "learnt", &profile, &ignored) == 0)
+		count = count_unenforced(profile, NULL);
+	profile_free(profile);
+	return count;
+}
+
+/* What makes the entry one that can't be: malformed, denied, never reachable; by those who check a profile. */
+static void try_entry(struct learning *learning, struct learn_entry *entry, size_t unenforced)
+{
+	cleanup_free char *text = alloc_printf("%s%s", entry->host, entry->rest), *why = NULL;
 	struct strings dead = { NULL, 0 };
 	struct profile *profile = NULL;
 	struct err err = ERR_INIT;
@@ -168,6 +195,8 @@ static void try_entry(struct learning *learning, struct learn_entry *entry)
 		entry->why_not = alloc_copy(err.text);
 	else if (profile_find_dead_entries(profile, &dead))
 		entry->why_not = alloc_copy(dead.items[0]);
+	else if (count_unenforced(profile, &why) > unenforced)
+		entry->why_not = steal_ptr(&why);
 	if (!entry->why_not && entry_parse(text, &parsed, &err) == 0) {
 		size_t count;
 		const struct network *never = never_reachable(&count);
@@ -315,6 +344,7 @@ static void print_as_json(const struct learning *learning)
 static int learn(struct learning *learning, struct err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
+	size_t unenforced;
 	int r = read_trail(learning, err);
 
 	if (!r)
@@ -323,8 +353,9 @@ static int learn(struct learning *learning, struct err *err)
 		return r;
 	make_base(learning);
 	learn_entries_make(&learning->learnt, learning->options.group, &learning->entries);
+	unenforced = count_unenforced_of_base(learning);
 	for (size_t i = 0; i < learning->entries.count; i++)
-		try_entry(learning, &learning->entries.items[i]);
+		try_entry(learning, &learning->entries.items[i], unenforced);
 	check_whole(learning);
 	if (learning->ctl->json) {
 		print_as_json(learning);

@@ -83,6 +83,16 @@ allows() {
 	[[ $output == *"// refused, and so not here: 8.8.8.8 port 25"* ]]
 }
 
+@test "learn: what can't be held with the base is a comment with the reason" {
+	sed -i 's/"verify_name": false/"verify_name": true/' "$profiles/base.json"
+	record connect.refuse '"address":"8.8.8.8","port":443,"protocol":"udp","name":"quic.example.com","observed":true'
+	record connect.refuse '"address":"8.8.8.8","port":443,"protocol":"tcp","name":"quic.example.com","observed":true'
+	learn
+	[ "$status" = 0 ]
+	allows quic.example.com:443
+	[[ $output == *"// "*"left out: quic.example.com:443/udp: egress.verify_name: "*QUIC* ]]
+}
+
 @test "learn: subdomains are grouped only when that is asked for" {
 	local name
 	for name in a.cdn.example.com b.cdn.example.com c.cdn.example.com alone.other.example.com example.com; do
