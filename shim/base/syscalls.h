@@ -26,6 +26,12 @@ static inline int sys_pidfd_send_signal(int pid_fd, int signal_number)
 	return (int)syscall(SYS_pidfd_send_signal, pid_fd, signal_number, NULL, 0);
 }
 
+/* glibc's own, from 2.41 on, blocks signals and maps memory at its first call: more than a filter should allow. */
+static inline ssize_t sys_getrandom(void *memory, size_t size)
+{
+	return syscall(SYS_getrandom, memory, size, 0);
+}
+
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return (int)syscall(SYS_close_range, first, last, flags);

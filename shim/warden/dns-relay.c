@@ -6,10 +6,10 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/base/syscalls.h"
 #include "shim/warden/named.h"
 
 #define TTL_MOST 300u		/* so that whoever keeps an answer asks again before the set forgets it */
@@ -24,7 +24,7 @@ void warden_random(struct warden *warden, void *bytes, size_t len)
 {
 	if (warden->random_used + len > sizeof(warden->random)) {
 		for (size_t have = 0; have < sizeof(warden->random);) {
-			ssize_t got = getrandom(warden->random + have, sizeof(warden->random) - have, 0);
+			ssize_t got = sys_getrandom(warden->random + have, sizeof(warden->random) - have);
 
 			if (got > 0)
 				have += (size_t)got;
