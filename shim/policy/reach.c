@@ -58,8 +58,9 @@ static struct profile without_denies(const struct profile *profile)
 
 /* --- names */
 
-static bool name_opens(const struct profile *profile, const struct ruleset *ruleset, const struct reach_question *question,
-		       const struct address *address)
+/* In which ways the name is open there (NAME_*); 0: it is not. */
+static unsigned name_opens(const struct profile *profile, const struct ruleset *ruleset, const struct reach_question *question,
+			   const struct address *address)
 {
 	struct name_opening openings[RULESET_LEARN_MAX];
 	cleanup_buf struct buf block = BUF_INIT;
@@ -70,12 +71,12 @@ static bool name_opens(const struct profile *profile, const struct ruleset *rule
 
 	if (name_rules_make(profile, &ruleset->never, &block, &ignored) < 0 || !(rules = name_rules_check(block.data, block.len)) ||
 	    !name_rules_find(rules, question->name, &found))
-		return false;
+		return 0;
 	count = name_rules_open(rules, &found, address, openings, ARRAY_SIZE(openings));
 	for (size_t i = 0; i < count; i++)
 		if (openings[i].protocol == question->protocol && openings[i].port == question->port)
-			return true;
-	return false;
+			return openings[i].ways;
+	return 0;
 }
 
 static bool name_is_found(const struct profile *profile, const struct ruleset *ruleset, const char *name)
@@ -135,6 +136,16 @@ static void say_place(struct strings *why, const struct reach_question *question
 		say(why, "where it leads into %s", text.data);
 	else
 		say(why, "where it leads to a public address");
+}
+
+static void say_ways(struct strings *why, const struct profile *profile, const struct reach_question *question, unsigned ways)
+{
+	if (ways & NAME_BARE && question->protocol == IPPROTO_TCP)
+		say(why, "the name is bound to its addresses alone: what the connection says is not looked at%s",
+		    profile->egress.verify_name ? "" : " (egress.verify_name)");
+	else if (!(ways & NAME_BARE))
+		say(why, "the connection must say the name, in %s (egress.verify_name)",
+		    (ways & NAME_TLS) && (ways & NAME_HTTP) ? "TLS or HTTP" : ways & NAME_TLS ? "TLS" : "HTTP");
 }
 
 /* An entry opens it when it does so beside the layer's entries for addresses. */
@@ -216,16 +227,22 @@ static void judge_name(const struct profile *profile, const struct ruleset *rule
 		       struct reach_answer *answer)
 {
 	struct places places = { NULL, 0 };
+	unsigned all_ways = 0;
 
 	find_places(profile, question, &places);
 	for (size_t i = 0; i < places.count; i++) {
-		if (!name_opens(profile, ruleset, question, &places.items[i].base))
+		unsigned ways = name_opens(profile, ruleset, question, &places.items[i].base);
+
+		if (!ways)
 			continue;
-		answer->is_allowed = true;
+		all_ways |= ways;
 		say_place(&answer->why, question, &places.items[i]);
 		say_allowing(profile, ruleset, question, &places.items[i], answer);
 	}
-	if (!answer->is_allowed)
+	answer->is_allowed = all_ways != 0;
+	if (all_ways)
+		say_ways(&answer->why, profile, question, all_ways);
+	else
 		refuse_name(profile, ruleset, question, &places, answer);
 	free(places.items);
 }
@@ -357,6 +374,16 @@ void reach_judge(const struct profile *profile, const struct ruleset *ruleset, c
 		 struct reach_answer *answer)
 {
 	*answer = (struct reach_answer){ .is_allowed = false };
+	if (profile->egress.mode == EGRESS_OBSERVE) {
+		struct profile enforced = *profile;
+
+		enforced.egress.mode = EGRESS_ENFORCE;
+		reach_judge(&enforced, ruleset, question, answer);
+		say(&answer->why, "egress.mode is \"observe\": everything passes; enforced it would be %s",
+		    answer->is_allowed ? "allowed" : "denied");
+		answer->is_allowed = true;
+		return;
+	}
 	if (question->name && profile_has_names(profile))
 		judge_name(profile, ruleset, question, answer);
 	else if (question->name)

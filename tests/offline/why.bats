@@ -115,6 +115,28 @@ no() { answers 1 denied "$@"; }
 	no 8.8.8.8:443
 }
 
+@test "why: says where a connection must say its name, and where nobody looks" {
+	cat >says.json <<-'EOT'
+		{ "version": 1, "egress": { "allow": ["a.test", "b.test:8443/tls", "c.test:5432"] } }
+	EOT
+	sed 's/"allow"/"verify_name": false, "allow"/' says.json >loose.json
+	profile=says
+	yes a.test:443 'the connection must say the name, in TLS (egress.verify_name)'
+	yes a.test:80 'the connection must say the name, in HTTP'
+	yes b.test:8443 'must say the name, in TLS'
+	yes c.test:5432 'bound to its addresses alone'
+	profile=loose
+	yes a.test:443 'bound to its addresses alone'
+}
+
+@test "why: where a profile observes everything passes, and what would not is said" {
+	echo '{ "version": 1, "egress": { "mode": "observe", "allow": ["a.test"] } }' >look.json
+	profile=look
+	yes a.test:443 'enforced it would be allowed'
+	yes b.test:443 'enforced it would be denied' 'no entry of egress.allow names it'
+	yes 10.0.0.1:22 'enforced it would be denied'
+}
+
 @test "why: answers in JSON" {
 	run quodctl --json why --profile web a.svc.example.com:8443
 	[ "$status" = 1 ]
