@@ -124,6 +124,8 @@ static void print_egress(const struct profile *profile)
 	};
 	size_t lists = 0;
 
+	if (profile->egress.has_via)
+		puts("egress: ports 80 and 443 only through the proxy (egress.via), which decides who is reached by it");
 	if (profile->egress.mode == EGRESS_OBSERVE)
 		puts("egress: NOT ENFORCED (\"mode\": \"observe\"): everything passes and is recorded; what follows is what would be allowed");
 	for (size_t i = 0; i < profile_layer_count(profile); i++) {

@@ -163,6 +163,28 @@ static void add_denied(struct ruleset *ruleset, const struct deny_rule *deny)
 	free(ranges.items);
 }
 
+/* Ports 80 and 443 lead to the proxy alone, by TCP and by UDP. */
+static void keep_to_proxy(const struct profile *profile, struct ruleset *ruleset)
+{
+	static const uint8_t families[] = { 4, 6 }, protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+	static const uint16_t ports[] = { 80, 443 };
+	const struct network proxy = { profile->egress.via, profile->egress.via.family == 4 ? 32 : 128 };
+	struct rule_range range = range_of_network(&proxy);
+
+	for (size_t i = 0; i < 8; i++) {
+		const struct network all = { .base = { .family = families[i & 1] } };
+		struct rule_range cut = range_of_network(&all);
+
+		cut.protocol = protocols[i >> 1 & 1];
+		cut.port_first = cut.port_last = ports[i >> 2];
+		ranges_subtract(&ruleset->exact, &cut);
+		ranges_subtract(&ruleset->allow, &cut);
+	}
+	range.protocol = IPPROTO_TCP;
+	range.port_first = range.port_last = profile->egress.via_port;
+	rule_ranges_add(&ruleset->exact, &range);
+}
+
 static void add_never(struct ruleset *ruleset, const struct facts *facts)
 {
 	size_t count;
@@ -276,6 +298,8 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 
 	refuse_network_capabilities(input, plan);
 	plan_layers(profile, input->facts, plan);
+	if (profile->egress.has_via)
+		keep_to_proxy(profile, ruleset);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(ruleset, &profile->egress.deny[i]);
 	add_never(ruleset, input->facts);

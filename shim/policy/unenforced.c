@@ -25,6 +25,39 @@ static void check_name(const struct profile *profile, const struct entry *entry,
 		plan_refuse(plan, "egress.allow", "", "'%s': one entry of a name has at most %u ports", entry->text, NAME_PORTS_MAX);
 }
 
+static bool is_web(const struct entry *entry, uint16_t port)
+{
+	return entry->has_port ? !entry->any_port && entry->port_first <= port && entry->port_last >= port :
+				 entry_is_name(entry) && entry->protocol != ENTRY_ICMP;
+}
+
+/* Whom the proxy is asked for is not looked at: an entry that seems to say it would say nothing. One that has these ports among
+ * all others has the others. */
+static bool is_for_proxy(const struct entry *entry)
+{
+	bool is_one = entry->has_port && !entry->any_port && entry->port_first == entry->port_last;
+
+	return (is_web(entry, 80) || is_web(entry, 443)) && (entry_is_name(entry) || is_one);
+}
+
+static void check_via(const struct profile *profile, struct plan *plan)
+{
+	const char *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; profile->egress.has_via && i < profile_layer_count(profile); i++) {
+		struct profile_layer layer = profile_layer(profile, i);
+
+		for (size_t k = 0; k < layer.egress_count; k++)
+			if (is_for_proxy(&layer.egress[k]) && !count++)
+				first = layer.egress[k].text;
+	}
+	if (count)
+		plan_refuse(plan, "egress.via", "",
+			    "'%s' (%zu such entries): on 80 and 443 only the proxy is reached, and whom it is asked for is not looked at by "
+			    "this version of quod: allow it at the proxy, and here on other ports alone", first, count);
+}
+
 static void check_rule_count(const struct profile *profile, struct plan *plan)
 {
 	size_t rules = 0;
@@ -66,10 +99,9 @@ static void check_egress(const struct profile *profile, struct plan *plan)
 		check_layer(profile, &layer, plan);
 	}
 	check_rule_count(profile, plan);
+	check_via(profile, plan);
 	if (profile->egress.caps_count)
 		refuse(plan, "egress.caps", "a budget of one entry");
-	if (profile->egress.has_via)
-		refuse(plan, "egress.via", "a proxy");
 }
 
 void plan_unenforced(const struct plan_input *input, struct plan *plan)

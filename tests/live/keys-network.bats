@@ -182,3 +182,17 @@ visit_from() { # NAMESPACE
 	wait_for 10 grep -q ':1F90 ' "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp6" "/proc/$(cat "$BATS_TEST_TMPDIR/pid")/net/tcp"
 	[[ $(visit_from "beside$network") == *served* ]]
 }
+
+# flips: egress.via
+@test "keys: egress.via" {
+	does 'for place in 11.22.33.80:80 11.22.33.80:443 11.22.33.80:5432 11.22.33.66:80 11.22.33.54:7000; do
+		timeout 3 nc -w 1 ${place%:*} ${place#*:} </dev/null >/dev/null 2>&1 && echo "$place"; done; echo end'
+	gives '"egress": { "allow": ["11.22.33.80:*", "11.22.33.66:1-100"] }' '11.22.33.80:80
+11.22.33.80:443
+11.22.33.80:5432
+11.22.33.66:80
+end'
+	gives '"egress": { "via": "11.22.33.54:7000", "allow": ["11.22.33.80:*", "11.22.33.66:1-100"] }' '11.22.33.80:5432
+11.22.33.54:7000
+end'
+}

@@ -258,9 +258,21 @@ refuses() {
 		[[ $output == *'not enforced by this version'* ]]
 	done <<-'EOT'
 		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
-		egress.via|"egress": { "via": "10.0.0.7:3128" }
 		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
 	EOT
+}
+
+@test "profile: beside a proxy an entry for its ports is refused" {
+	local entry
+	for entry in a.example '*.b.example:443' 10.0.0.1:80 c.example:79-81 '@public:443'; do
+		refuses "{ \"version\": 1, \"egress\": { \"via\": \"10.0.0.7:3128\", \"allow\": [\"$entry\"] } }" "egress.via: "
+		[[ $output == *'allow it at the proxy'* ]]
+	done
+	profile fine <<-'EOT'
+		{ "version": 1, "egress": { "via": "10.0.0.7:3128", "allow": ["a.example:22", "10.0.0.0/8:*", "@public:1-1000", "b.example/icmp"] } }
+	EOT
+	run quodctl profile check fine.json
+	says 0 'fine.json: ok'
 }
 
 @test "profile: what can't matter is no reason to refuse" {
