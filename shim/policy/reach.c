@@ -40,6 +40,7 @@ static struct profile part_of(const struct profile *profile, struct entry *allow
 
 	part.layers = NULL;
 	part.layer_count = 0;
+	part.egress.has_via = false;
 	part.egress.allow = allow;
 	part.egress.allow_count = allow_count;
 	part.egress.deny = deny;
@@ -336,11 +337,17 @@ static void refuse_address(const struct profile *profile, const struct ruleset *
 static void judge_address(const struct profile *profile, const struct ruleset *ruleset, const struct reach_question *question,
 			  struct reach_answer *answer)
 {
+	bool has_via = profile->egress.has_via;
+
 	answer->is_allowed = address_is_open(ruleset, question);
 	if (answer->is_allowed)
 		say_layers(profile, question, ASK_OPEN, "egress.allow", &answer->by);
 	else
 		refuse_address(profile, ruleset, question, answer);
+	if (has_via && answer->is_allowed && !answer->by.count)
+		say(&answer->by, "egress.via");
+	if (has_via && !answer->is_allowed && (question->port == 80 || question->port == 443))
+		say(&answer->why, "egress.via: ports 80 and 443 only through the proxy");
 }
 
 /* Where no entry names a host there is no warden: whatever resolver the container reaches tells it what it likes. */

@@ -129,6 +129,15 @@ no() { answers 1 denied "$@"; }
 	yes a.test:443 'bound to its addresses alone'
 }
 
+@test "why: the company's proxy by its key, and 80 and 443 only through it" {
+	echo '{ "version": 1, "egress": { "via": "10.0.0.7:3128", "allow": ["@public:22"] } }' >proxy.json
+	profile=proxy
+	yes 10.0.0.7:3128 'by egress.via'
+	no 11.22.33.44:443 'ports 80 and 443 only through the proxy'
+	no 10.0.0.7:443
+	yes 11.22.33.44:22 "by egress.allow '@public:22'"
+}
+
 @test "why: where a profile observes everything passes, and what would not is said" {
 	echo '{ "version": 1, "egress": { "mode": "observe", "allow": ["a.test"] } }' >look.json
 	profile=look
