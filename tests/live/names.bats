@@ -142,6 +142,14 @@ asked() { # NAME: the first name server was asked
 	[ "$code" = NXDOMAIN ]
 	ask good.test A -c CH
 	[ "$code" = NXDOMAIN ]
+	ask good.test A +opcode=NOTIFY
+	[ "$code" = NOTIMP ]
+	ask good.test A +opcode=STATUS
+	[ "$code" = NOTIMP ]
+	ask good.test A +edns=1 +noednsnegotiation
+	[ "$code" = BADVERS ]
+	run inside dig +tries=1 +time=3 good.test AXFR
+	[[ $output != *11.22.33.80* ]]
 	not grep -vE ' (1|28)$' "$upstream"
 }
 
