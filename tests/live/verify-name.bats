@@ -104,6 +104,12 @@ refused_record() { # JQ-CONDITION
 	fetch --connect-to evil.test:443:11.22.33.80:443 https://evil.test/
 	reset
 	refused_record '.name == "evil.test" and .address == "11.22.33.80" and .port == 443 and .reason == "no entry allows it"'
+	ask six.test AAAA
+	fetch --connect-to evil.test:443:[2a0b::80]:443 https://evil.test/
+	reset
+	fetch --connect-to evil.test:80:[2a0b::80]:80 http://evil.test/
+	reset
+	refused_record '.name == "evil.test" and .address == "2a0b::80" and .port == 80'
 }
 
 # flips: egress.verify_name
