@@ -13,7 +13,7 @@ setup_file() {
 		    "allow": ["good.test", "11.22.33.0/24:80", "[2a0b::/64]:80"], "deny": ["11.22.33.66:*", "[2a0b::66]:*"] } }
 	J
 	write_profile plain <<-'J'
-		{ "version": 1, "extends": "balanced", "budgets": { "egress": "4K" }, "egress": { "allow": ["11.22.33.80:80"] } }
+		{ "version": 1, "extends": "locked", "process": { "root": true }, "budgets": { "egress": "4K" }, "egress": { "allow": ["11.22.33.80:80"] } }
 	J
 	write_profile mute <<-'J'
 		{ "version": 1, "extends": "balanced", "audit": { "record": ["exec"] }, "egress": { "allow": ["11.22.33.80:80"] } }
