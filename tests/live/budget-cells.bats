@@ -77,7 +77,7 @@ is_listed_as() {
 
 cell() { # BUDGET ACTION LIMIT
 	edit_bundle "$bundle" ".process.args = [\"sh\", \"-c\", \"$(does "$1")\"]"
-	for runtime in runc crun; do
+	for runtime in ${QUOD_RUNTIMES:-runc crun}; do
 		echo "under $runtime"
 		rm -rf /var/log/quod /var/lib/quod/*
 		quod --profile "$1-$2" create --bundle "$bundle" --pid-file "$BATS_TEST_TMPDIR/pid" c1 </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
@@ -124,7 +124,7 @@ no_cell() { # BUDGET ACTION ON-EXHAUSTED
 	echo "$output"
 	[ "$status" = 1 ]
 	[[ $output == *"/budgets/on_exhausted/$1"*"$why"* ]]
-	for runtime in runc crun; do
+	for runtime in ${QUOD_RUNTIMES:-runc crun}; do
 		run quod --profile "$1-$2" run --bundle "$bundle" c1 </dev/null
 		echo "$output"
 		[ "$status" = 1 ]
