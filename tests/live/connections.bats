@@ -18,7 +18,8 @@ setup_file() {
 		{ "version": 1, "extends": "recorded", "audit": { "record": ["refusals"] } }
 	J
 	write_profile byaddress <<-'J'
-		{ "version": 1, "extends": "balanced", "audit": { "record": ["connections"] }, "egress": { "allow": ["11.22.33.0/24:80", "@public:443"] } }
+		{ "version": 1, "extends": "locked", "process": { "root": true }, "budgets": { "egress": "100M" }, "audit": { "record": ["connections"] },
+		  "egress": { "allow": ["11.22.33.0/24:80", "@public:443"] } }
 	J
 	make_internet
 	name_server 11.22.33.53 "$BATS_FILE_TMPDIR/first" <<-'R'

@@ -16,7 +16,7 @@ setup_file() {
 		{ "version": 1, "extends": "locked", "process": { "root": true }, "budgets": { "egress": "4K" }, "egress": { "allow": ["11.22.33.80:80"] } }
 	J
 	write_profile mute <<-'J'
-		{ "version": 1, "extends": "balanced", "audit": { "record": ["exec"] }, "egress": { "allow": ["11.22.33.80:80"] } }
+		{ "version": 1, "extends": "locked", "process": { "root": true }, "budgets": { "egress": "1M" }, "audit": { "record": ["exec"] }, "egress": { "allow": ["11.22.33.80:80"] } }
 	J
 	make_internet
 	name_server 11.22.33.53 "$BATS_FILE_TMPDIR/first" <<-'R'
