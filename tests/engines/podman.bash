@@ -3,6 +3,8 @@
 # shellcheck disable=SC2154 # image, name and so on: driver.bash
 # Podman, rootful: a link per profile by its path; no daemon.
 
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
+
 engine_setup() {
 	# nothing here can raise a limit, which Podman's defaults would do
 	mkdir -p /etc/containers
@@ -39,8 +41,12 @@ engine_start() {
 
 engine_exec() { podman exec "$@"; }
 engine_exec_privileged() { podman exec --privileged "$@"; }
-# without a word about swap Podman asks for as much again
-engine_update_memory() { podman update --memory "$2" --memory-swap "$2" "$1"; }
+# Without a word about swap Podman asks for as much again; from 5 on also for the processes that it began with.
+engine_update_memory() {
+	local pids=()
+	! podman update --help | grep -q -e --pids-limit || pids=(--pids-limit 40)
+	podman update --memory "$2" --memory-swap "$2" "${pids[@]}" "$1"
+}
 engine_pause() { podman pause "$1"; }
 engine_resume() { podman unpause "$1"; }
 engine_signal() { podman kill --signal "$2" "$1"; }
