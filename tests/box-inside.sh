@@ -38,10 +38,11 @@ own_packages() {
 		[ ! -d "/$dir" ] || cover "/$dir" "$dir" "/$dir"
 	done
 	mount -t tmpfs -o mode=755 run /run
+	[ ! -d /srv ] || mount -t tmpfs -o mode=755 srv /srv
 	# the tree under test and where we stand are seen as they are, wherever they lie
 	for held in "repository $BOX_REPOSITORY" "directory $BOX_DIRECTORY"; do
 		case ${held#* } in
-		/usr/* | /etc/* | /opt/* | /var/* | /run/*)
+		/usr/* | /etc/* | /opt/* | /var/* | /run/* | /srv/*)
 			mkdir -p "${held#* }"
 			mount --bind "$BOX_WORK/${held%% *}" "${held#* }";;
 		esac

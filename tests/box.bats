@@ -37,8 +37,9 @@ nothing_of() {
 	[ "$output" = hello ]
 }
 
-@test "box: what is written below /usr, /etc, /var and /run vanishes" {
-	"$box" sh -c 'for d in /usr /etc /var /run /var/lib/docker; do echo x >$d/quod-was-here; done'
+@test "box: what is written below /usr, /etc, /srv, /var and /run vanishes" {
+	"$box" sh -c 'for d in /usr /etc /srv /var /run /var/lib/docker; do echo x >$d/quod-was-here; done'
+	[ ! -e /srv/quod-was-here ]
 	[ ! -e /usr/quod-was-here ]
 	[ ! -e /etc/quod-was-here ]
 	[ ! -e /var/quod-was-here ]
