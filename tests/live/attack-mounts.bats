@@ -245,11 +245,13 @@ refused_in_pod() {
 	mkdir -p /var/lib/kubelet/pods/2222-bbbb/volumes/kubernetes.io~empty-dir/v /var/lib/kubelet/pods/1111-aaaa/volumes/kubernetes.io~nfs/v \
 		/var/lib/kubelet/pods/1111-aaaa/volume-subpaths/v/a/0
 	local source
-	for source in /var/lib/kubelet/pods/2222-bbbb/volumes/kubernetes.io~empty-dir/v /var/lib/kubelet/pods/1111-aaaa/volumes/kubernetes.io~nfs/v \
+	for source in /var/lib/kubelet/pods/2222-bbbb/volumes/kubernetes.io~empty-dir/v \
 		/var/lib/kubelet /var/lib/kubelet/pods/1111-aaaa /srv/secret; do
 		attack "$pod | $(mount_at /mnt "$source")"
 		refused_in_pod 'is not allowed at /mnt'
 	done
+	attack "$pod | $(mount_at /mnt /var/lib/kubelet/pods/1111-aaaa/volumes/kubernetes.io~nfs/v)"
+	refused_in_pod 'is a mount of something else, at /mnt'
 	# the annotation counts only where the call comes from the engine's own root
 	mkdir -p /var/lib/kubelet/pods/1111-aaaa/volumes/kubernetes.io~empty-dir/v
 	attack "$pod | $(mount_at /mnt /var/lib/kubelet/pods/1111-aaaa/volumes/kubernetes.io~empty-dir/v)"
