@@ -29,6 +29,12 @@ enum denial_reason {
 };
 #define DENIAL_MARK 0x51510000u	/* and a reason; nobody in the container can set a mark */
 
+/* Where the proof knocks at each start to see that it is refused, by TCP, beside the warden's port for names: none of the
+ * container's doing. TEST-NET-1, RFC 5737: nobody's. */
+#define DENIALS_TRIED_TEXT "192.0.2.1"
+#define DENIALS_TRIED_BYTES { 192, 0, 2, 1 }
+#define DENIALS_TRIED_PORT 9
+
 struct denial {
 	uint8_t family;		/* 4 or 6 */
 	uint8_t protocol;	/* IPPROTO_*; ICMPv6 is IPPROTO_ICMP here */

@@ -18,6 +18,7 @@
 
 #include "shim/base/cleanup.h"
 #include "shim/proof/proof.h"
+#include "shim/egress/denials.h"
 #include "shim/egress/inspect.h"
 #include "shim/egress/netns.h"
 #include "shim/egress/ruleset.h"
@@ -32,9 +33,6 @@ struct probe {
 	int named_error, held_error;	/* of a connection to the warden's port for names, of binding it */
 	unsigned named_us;
 };
-
-#define DENIED_ADDRESS "192.0.2.1"	/* TEST-NET-1, RFC 5737: nobody's */
-#define DENIED_PORT 9
 
 static int connect_timed(const struct sockaddr_in *to, unsigned *us)
 {
@@ -81,12 +79,12 @@ static int try_to_hold(const struct sockaddr_in *port)
 
 static void look(pid_t pid, struct probe *probe)
 {
-	struct sockaddr_in denied = { .sin_family = AF_INET, .sin_port = htons(DENIED_PORT) };
+	struct sockaddr_in denied = { .sin_family = AF_INET, .sin_port = htons(DENIALS_TRIED_PORT) };
 	struct sockaddr_in named = { .sin_family = AF_INET, .sin_port = htons(RULESET_PORT_NAMED), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct err err = ERR_INIT;
 	cleanup_close int netns_fd = netns_open(pid, &err), nl_fd = -1;
 
-	inet_pton(AF_INET, DENIED_ADDRESS, &denied.sin_addr);
+	inet_pton(AF_INET, DENIALS_TRIED_TEXT, &denied.sin_addr);
 	if (netns_fd < 0 || netns_enter(netns_fd, &err) < 0 || (nl_fd = nft_open(&err)) < 0 ||
 	    ruleset_inspect(nl_fd, &probe->table, &err) < 0) {
 		probe->error = err.code;
@@ -126,7 +124,7 @@ static bool may_reach_denied(const struct proof *proof)
 {
 	struct address address;
 
-	if (address_parse(DENIED_ADDRESS, &address))
+	if (address_parse(DENIALS_TRIED_TEXT, &address))
 		return true;
 	for (size_t i = 0; i < profile_layer_count(proof->profile); i++) {
 		struct profile_layer layer = profile_layer(proof->profile, i);
@@ -208,7 +206,7 @@ static void judge_connections(struct proof *proof, const struct probe *probe)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		refused = refused || probe->denied_error == refusals[i];
 	proof_add(proof, "egress.mode", !probe->local_works ? PROOF_INCONCLUSIVE : refused ? PROOF_PROVEN : PROOF_FAILED,
-		   "two connections tried in its namespace", "%s:%d refused, loopback works", DENIED_ADDRESS, DENIED_PORT);
+		   "two connections tried in its namespace", "%s:%d refused, loopback works", DENIALS_TRIED_TEXT, DENIALS_TRIED_PORT);
 	proof_saw(proof, "%s after %u us, loopback %s", probe->denied_error ? strerror(probe->denied_error) : "CONNECTED",
 		   probe->denied_us, probe->local_works ? "works" : "is dead");
 }

@@ -4,6 +4,7 @@
  * holds, the rest as a number. A name that led to the place is told with it, so that who reads it knows what was meant. Must
  * never do more than remember: the verdict has been given, and the packet is the container's.
  */
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -91,6 +92,16 @@ static bool is_same_place(const struct denial *a, const struct denial *b)
 	       !memcmp(a->address, b->address, sizeof(a->address));
 }
 
+static bool is_tried_by_proof(const struct denial *place)
+{
+	static const uint8_t tried[] = DENIALS_TRIED_BYTES, loopback[] = { 127, 0, 0, 1 };
+
+	if (place->family != 4 || place->protocol != IPPROTO_TCP)
+		return false;
+	return (place->port == DENIALS_TRIED_PORT && !memcmp(place->address, tried, sizeof(tried))) ||
+	       (place->port == RULESET_PORT_NAMED && !memcmp(place->address, loopback, sizeof(loopback)));
+}
+
 static void take_one(struct warden *warden, const struct denial *place, uint64_t now_ms)
 {
 	struct denied *oldest = &warden->denied[0];
@@ -121,7 +132,8 @@ void denials_take(struct warden *warden, uint64_t now_ms)
 	size_t count = denials_read(warden->denials_fd, places, ONCE_MOST, &warden->denied_unsaid);
 
 	for (size_t i = 0; i < count; i++)
-		take_one(warden, &places[i], now_ms);
+		if (!is_tried_by_proof(&places[i]))
+			take_one(warden, &places[i], now_ms);
 }
 
 void denials_keep_time(struct warden *warden, uint64_t now_ms)

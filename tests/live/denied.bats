@@ -62,6 +62,16 @@ refused() {
 	refused '.address == "169.254.169.254" and .port == 80 and (.reason | startswith("never reachable"))'
 }
 
+@test "denied: what quod itself tries, at the start and to verify, is nobody's doing" {
+	quodctl verify one | grep -q '192.0.2.1:9 refused'
+	not connects 11.22.33.54 23
+	refused '.address == "11.22.33.54" and .port == 23'
+	not told '.address == "192.0.2.1" or .port == 1443'
+	not has_audit connect.refuse '.address == "192.0.2.1" or .port == 1443'
+	not connects 192.0.2.1 10
+	refused '.address == "192.0.2.1" and .port == 10'
+}
+
 @test "denied: IPv6, UDP and ping as well" {
 	not connects 2a0b::80 81
 	not connects 2a0b::66 80
