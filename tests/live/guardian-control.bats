@@ -45,6 +45,9 @@ halts_and_releases() {
 	[ "$(order 2)" = 111 ]
 	[ "$(order 3)" = 011 ]
 	is_frozen "$(own_freezer)"
+	kill -KILL "$first"
+	thaw "$(own_freezer)"
+	wait_for 10 is_gone "$guardian"
 }
 
 has_grown() { [ "$(wc -l <"$dir/ticks")" -gt "$1" ]; }
