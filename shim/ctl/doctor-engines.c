@@ -48,7 +48,6 @@ int doctor_read_config(const char *path, char **text, size_t *len, struct err *e
 
 bool doctor_is_quod(const char *path)
 {
-	cleanup_free char *base = NULL;
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	struct stat it, ours;
 

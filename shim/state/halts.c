@@ -44,7 +44,7 @@ static int open_marks(const struct state_places *places, bool create, struct err
 
 int halts_set(const struct state_places *places, const struct halt_mark *mark, const char *id, struct err *err)
 {
-	cleanup_close int dir_fd = -1, fd = -1;
+	cleanup_close int dir_fd = -1;
 	char name[NAME_MAX + 1];
 	int r = file_name(mark, name, err);
 

@@ -10,6 +10,7 @@ setup() {
 	printf '#!/bin/sh\n' >"$root/usr/bin/quod"
 	chmod 755 "$root/usr/bin/quod"
 	cp -r "$srcdir/profiles" "$root/usr/share/quod/profiles"
+	mv "$root/usr/share/quod/profiles/groups" "$root/usr/share/quod/groups"
 }
 
 quodctl() {
