@@ -228,6 +228,18 @@ static bool place_is_taken(const struct oci_config *config, const struct facts *
 	return path ? scope_is_taken(path) : scope_is_taken(of_runc) || scope_is_taken(of_crun);
 }
 
+/* The host's root may make any cgroup; anybody else, those that were delegated to him. */
+static unsigned lacking_in_cgroup(const struct shim *shim, const struct oci_config *config, const struct facts *facts)
+{
+	const char *path = config->cgroups_path && *config->cgroups_path ? config->cgroups_path : facts->id;
+
+	if (!facts->is_rootless || !path)
+		return 0;
+	if (facts->wants_systemd_cgroup)
+		return cgroup_lacks_systemd(facts->user);
+	return cgroup_lacks(path, shim->line.dialect == OCI_DIALECT_CRUN);
+}
+
 int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const struct oci_config *config,
 		 struct facts *facts, struct facts_held *held, struct err *err)
 {
@@ -252,6 +264,7 @@ int facts_gather(const struct shim *shim, const struct oci_bundle *bundle, const
 	if (!r) {
 		facts->docker_program = facts->engine == ENGINE_DOCKER ? find_docker_program(config, facts) : NULL;
 		facts->cgroup_is_taken = place_is_taken(config, facts);
+		facts->cgroup_lacks = lacking_in_cgroup(shim, config, facts);
 	}
 	return r;
 }

@@ -36,6 +36,12 @@ void facts_find_origins(struct facts *facts, const struct facts_held *held);
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */
 bool cgroup_is_taken(const char *path);
 
+/* enum cgroup_part: what a cgroup made at `path` can't bound or count when this process, which isn't the host's root, makes it.
+ * `is_absolute`: below the root, whatever the path says. */
+unsigned cgroup_lacks(const char *path, bool is_absolute);
+/* The same where the systemd of `user` makes it. */
+unsigned cgroup_lacks_systemd(uint32_t user);
+
 /* Once the mounts are known: what the profile protects inside those of them that are workspaces. */
 void facts_gather_protected(const struct plan_input *input, const struct state_places *places, struct facts *facts,
 			    struct facts_held *held);

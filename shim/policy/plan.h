@@ -60,6 +60,8 @@ struct fact_device {
 
 enum engine { ENGINE_UNKNOWN, ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRI, ENGINE_PODMAN, ENGINE_CRIO, ENGINE_BUILDKIT };
 
+enum cgroup_part { CGROUP_CPU = 1, CGROUP_MEMORY = 2, CGROUP_PIDS = 4, CGROUP_CPU_TIME = 8 };
+
 struct facts {
 	enum engine engine;
 	const char *id;			/* the container's, borrowed */
@@ -78,6 +80,7 @@ struct facts {
 	size_t device_count;
 	int cgroup_version;		/* 1 or 2 */
 	bool has_swap_accounting;
+	unsigned cgroup_lacks;		/* enum cgroup_part: what the container's cgroup can't do here, for want of rights */
 	bool is_rootless;		/* in a user namespace, or not uid 0 */
 	uint32_t user;			/* the invoking uid, as the host outside of the user namespace sees it */
 	uint64_t own_capabilities;	/* quod's bounding set: what can't be given can't be asked for */

@@ -137,6 +137,27 @@ static void plan_pids(const struct plan_input *input, const struct place *resour
 		place_set_uint(&pids, "resources.pids", "limit", bound);
 }
 
+/* Rootless without a delegated cgroup: the runtimes would fail in words of their own, or let the limit go. */
+static void refuse_unheld(const struct plan_input *input, const struct place *resources)
+{
+	const struct profile *profile = input->profile;
+	const struct {
+		unsigned part;
+		uint64_t bound;
+		const char *key, *member;
+	} held[] = {
+		{ CGROUP_CPU, profile->resources.cpus_milli, "resources.cpus", "cpu" },
+		{ CGROUP_MEMORY, profile->resources.memory, "resources.memory", "memory" },
+		{ CGROUP_PIDS, profile->resources.pids, "resources.pids", "pids" },
+		{ CGROUP_CPU_TIME, profile->budgets.cpu_ms, "budgets.cpu", "cpu" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		if (input->facts->cgroup_lacks & held[i].part && held[i].bound != LIMIT_UNLIMITED)
+			place_refuse(resources, held[i].key, held[i].member,
+				     "this user has no cgroup that holds it: delegate him cgroup version 2's controllers, or say \"unlimited\"");
+}
+
 void plan_resources(const struct plan_input *input, struct plan *plan)
 {
 	struct place linux_place = place_first(plan, "/linux", input->config->linux_node);
@@ -145,6 +166,7 @@ void plan_resources(const struct plan_input *input, struct plan *plan)
 	if (!linux_place.node)
 		return;
 	resources_refuse_foreign(input, &resources);
+	refuse_unheld(input, &resources);
 	plan_cpu(input, &resources);
 	plan_memory(input, &resources);
 	plan_pids(input, &resources);

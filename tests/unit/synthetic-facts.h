@@ -326,7 +326,7 @@ static inline void facts_synthesise(const struct oci_config *config, enum engine
 {
 	static const char *const known[] = { "mounts", "namespaces", "id", "home", "rootfs", "rootless", "apparmor", "selinux",
 					     "swap_accounting", "systemd_cgroup", "oom_score_adj", "hard_nofile",
-					     "own_capabilities", "protected", "cgroup_taken", "docker_program", NULL };
+					     "own_capabilities", "protected", "cgroup_taken", "cgroup_lacks", "docker_program", NULL };
 	const char *bundle = "/run/engine/bundle", *id = json_string(json_get(said, "id"));
 	const char *path = config->root_path ? config->root_path : "rootfs";
 	cleanup_free char *rootfs = alloc_printf("%s/%s", *path == '/' ? "" : bundle, path);
@@ -340,6 +340,7 @@ static inline void facts_synthesise(const struct oci_config *config, enum engine
 		.hook_path = alloc_copy(SYNTHETIC_HOOK), .state_dir = SYNTHETIC_STATE_DIR, .key = "k",
 		.has_apparmor = take_bool(said, "apparmor", true), .has_selinux = take_bool(said, "selinux", false),
 		.cgroup_is_taken = take_bool(said, "cgroup_taken", false), .docker_program = alloc_copy("/proc/58/exe"),
+		.cgroup_lacks = (unsigned)take_int(said, "cgroup_lacks", 0),
 		.deadline = "2040-01-01T00:00:00Z", .oom_score_adj = take_int(said, "oom_score_adj", 0),
 	};
 	take_string(&facts->rootfs, said, "rootfs");

@@ -116,6 +116,25 @@ static void test_memory(void)
 		   "a container without OOM killer is refused");
 }
 
+/* A user without a cgroup that holds the limits. */
+static void test_no_cgroup(void)
+{
+	static const char *const keys[] = { "/cpu: ", "(resources.cpus)", "/memory: ", "(resources.memory)", "/pids: ", "(resources.pids)",
+					    "(budgets.cpu)" };
+	struct facts none = { .cgroup_version = 1, .is_rootless = true, .cgroup_lacks = 15 }, memory_only = none;
+	cleanup_outcome struct outcome refused = plan_members(&two, &none, ""), part, unbound;
+	struct profile unlimited = open_wide;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		OK(strstr(refused.refusals, keys[i]), "resources: without a cgroup each limit is refused by name: %s", keys[i]);
+	memory_only.cgroup_lacks = CGROUP_MEMORY;
+	part = plan_members(&two, &memory_only, "");
+	OK(strstr(part.refusals, "(resources.memory)") && !strstr(part.refusals, "; "), "resources: what it can hold is not");
+	unlimited.budgets.cpu_ms = LIMIT_UNLIMITED;
+	unbound = plan_members(&unlimited, &none, "");
+	IS_STR(unbound.refusals, "", "resources: nor what the profile leaves unlimited");
+}
+
 static void test_swap_accounting(void)
 {
 	cleanup_outcome struct outcome outcome = plan_members(&two, &without_swap, CPU "," PIDS);
@@ -220,6 +239,7 @@ int main(void)
 	test_whole();
 	test_cpu();
 	test_memory();
+	test_no_cgroup();
 	test_swap_accounting();
 	test_others();
 	test_update();
