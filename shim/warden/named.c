@@ -150,22 +150,29 @@ static bool is_connected(struct named *named, struct named_connection *connectio
 	return true;
 }
 
-/* After a request that asks for it, the server says whether what follows is still HTTP. */
-static void hear_status(struct named *named, struct named_connection *connection)
+/* After a request that asks for it, the server says whether what follows is still HTTP. These are the first bytes that it says at
+ * all, so none of them is passed on before: what stands later in an answer is anybody's. False as long as it has not been said. */
+static bool hear_status(struct named *named, struct named_connection *connection)
 {
+	bool is_asked = !connection->may_pass && !connection->ways[NAMED_CLIENT].held;
+	enum said said = SAID_NO_NAME;
 	ssize_t seen;
-	enum said said;
 
-	if (connection->step != STEP_STATUS || connection->may_pass || connection->ways[NAMED_CLIENT].held)
-		return;
+	if (connection->step != STEP_STATUS)
+		return true;
 	seen = recv(connection->fds[NAMED_SERVER], named->bytes, 64, MSG_PEEK | MSG_DONTWAIT);
-	if (seen <= 0)
-		return;
-	said = http_status_is_switch(named->bytes, (size_t)seen);
-	if (said == SAID_MORE)
-		return;
+	if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return false;
+	if (seen > 0 && is_asked)
+		said = http_status_is_switch(named->bytes, (size_t)seen);
+	if (said == SAID_MORE) {
+		connection->until_ms = connection->at_ms + HEAD_MS;
+		return false;
+	}
 	connection->step = said == SAID_NAME ? STEP_ALL : STEP_HEAD;
-	connection->may_pass = said == SAID_NAME ? UINT64_MAX : 0;
+	if (said == SAID_NAME)
+		connection->may_pass = UINT64_MAX;
+	return true;
 }
 
 /* False when the connection has ended. */
@@ -214,8 +221,9 @@ static void pass(struct warden *warden, struct named_connection *connection)
 	struct named *named = warden->named;
 	enum pumped pumped;
 
-	hear_status(named, connection);
 	if (!pass_requests(warden, connection))
+		return;
+	if (connection->step == STEP_STATUS && (!hear_status(named, connection) || !pass_requests(warden, connection)))
 		return;
 	pumped = named_pump(named, connection, NAMED_SERVER);
 	if (pumped == PUMPED_BROKEN)
