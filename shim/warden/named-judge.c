@@ -92,13 +92,17 @@ static int judge_rules(struct warden *warden, const struct named_connection *con
 int named_judge(struct warden *warden, const struct named_connection *connection, const char *name, uint64_t now_ms)
 {
 	const struct named *named = warden->named;
+	bool may_be_short = !name_rules_deny(warden->rules, name);
 	int r;
 
 	for (size_t i = 0; i < NAMED_NAMES; i++) {
 		const struct named_name *known = &named->names[i];
 
-		if (known->told_ms && (!strcmp(known->name, name) || may_be_short_for(name, known->name, &connection->address)) &&
-		    leads_to(known, &connection->address, now_ms) && !judge_rules(warden, connection, known->name))
+		if (!known->told_ms || !leads_to(known, &connection->address, now_ms))
+			continue;
+		if (strcmp(known->name, name) && !(may_be_short && may_be_short_for(name, known->name, &connection->address)))
+			continue;
+		if (!judge_rules(warden, connection, known->name))
 			return 0;
 	}
 	r = judge_rules(warden, connection, name);

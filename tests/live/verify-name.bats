@@ -274,6 +274,21 @@ refused_record() { # JQ-CONDITION
 	[ "$output" = 'good /d 10.77.1.2 0' ]
 }
 
+@test "verify_name: what is denied can't be said for short either" {
+	write_profile denies <<-'J'
+		{ "version": 1, "extends": "verify", "egress": { "deny": ["inner.svc"] } }
+	J
+	make_network five 5
+	start_container five denies five
+	ask inner.svc.cluster.test
+	fetch --resolve inner:80:10.1.2.3 http://inner/a
+	[ "$output" = 'inner /a 10.77.5.2 0' ]
+	fetch --resolve inner.svc:80:10.1.2.3 http://inner.svc/b
+	reset
+	refused_record '.name == "inner.svc" and .address == "10.1.2.3" and .port == 80'
+	end_container five denies
+}
+
 @test "verify_name: QUIC, and any UDP on 443, is refused" {
 	ask good.test
 	run inside bash -c 'exec 3<>/dev/udp/11.22.33.80/443 && printf x >&3'
