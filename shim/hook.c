@@ -144,7 +144,7 @@ static int make_names(struct hook *hook, const struct ruleset *ruleset, struct e
 }
 
 /* The container's own namespace gets the table; one that it joins must have it already. */
-static int install_rules(struct hook *hook, const struct ledger *ledger, struct err *err)
+static int install_rules_inside(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
 	bool has = json_bool(json_get(hook->record.plan, "has_network"), false);
 	struct ruleset ruleset;
@@ -171,6 +171,26 @@ static int install_rules(struct hook *hook, const struct ledger *ledger, struct 
 		r = make_names(hook, &ruleset, err);
 	ruleset_release(&ruleset);
 	return r ? err_wrap(err, "egress rules") : 0;
+}
+
+struct inside {
+	struct hook *hook;
+	const struct ledger *ledger;
+	struct err *err;
+};
+
+static int run_inside(void *data)
+{
+	struct inside *inside = data;
+
+	return install_rules_inside(inside->hook, inside->ledger, inside->err);
+}
+
+static int install_rules(struct hook *hook, const struct ledger *ledger, struct err *err)
+{
+	struct inside inside = { hook, ledger, err };
+
+	return netns_run_aside(run_inside, &inside, err);
 }
 
 static void fill_settings(const struct hook *hook, const struct ledger *ledger, struct warden_settings *settings)

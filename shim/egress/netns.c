@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -95,4 +96,37 @@ int netns_enter(int netns_fd, struct err *err)
 	if (setns(netns_fd, CLONE_NEWNET) < 0)
 		return err_set_errno(err, errno, "network namespace: setns");
 	return 0;
+}
+
+struct aside {
+	int (*function)(void *data);
+	void *data;
+	int result;
+};
+
+static void *thread_aside(void *data)
+{
+	struct aside *aside = data;
+
+	aside->result = aside->function(aside->data);
+	return NULL;
+}
+
+/* crun runs hooks under the container's limits: its stack must not be one of them. */
+#define ASIDE_STACK (1u << 20)
+
+int netns_run_aside(int (*function)(void *data), void *data, struct err *err)
+{
+	struct aside aside = { function, data, -EIO };
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r = pthread_attr_init(&attributes);
+
+	if (!r)
+		r = pthread_attr_setstacksize(&attributes, ASIDE_STACK);
+	if (!r)
+		r = pthread_create(&thread, &attributes, thread_aside, &aside);
+	if (!r)
+		r = pthread_join(thread, NULL);
+	return r ? err_set_errno(err, r, "network namespace: a thread for it") : aside.result;
 }

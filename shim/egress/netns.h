@@ -17,4 +17,8 @@ int netns_is_same(int a_fd, int b_fd, struct err *err);
 /* Enters the namespace for good. Refuses (EPERM) the one of pid 1 and the caller's own: the host's is never touched. */
 int netns_enter(int netns_fd, struct err *err);
 
+/* Runs `function` in a thread, which may enter a namespace and ends there: only the host's root could come back from one.
+ * Descriptors that it opens stay. Returns what it returned, or -errno when there is no thread. */
+int netns_run_aside(int (*function)(void *data), void *data, struct err *err);
+
 #endif

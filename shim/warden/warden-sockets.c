@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/egress/netns.h"
 #include "shim/egress/ruleset.h"
 #include "shim/warden/named.h"
 
@@ -174,12 +175,18 @@ static int open_for_names(struct warden *warden, struct err *err)
 	return r ? r : open_resolvers(warden, true, err);
 }
 
-int warden_open_sockets(struct warden *warden, struct err *err)
+struct inside {
+	struct warden *warden;
+	struct err *err;
+};
+
+static int open_inside(void *data)
 {
-	cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct warden *warden = ((struct inside *)data)->warden;
+	struct err *err = ((struct inside *)data)->err;
 	int r;
 
-	if (own_fd < 0 || setns(warden->netns_fd, CLONE_NEWNET) < 0)
+	if (setns(warden->netns_fd, CLONE_NEWNET) < 0)
 		return err_set_errno(err, errno, "warden: the container's network namespace");
 	warden->denials_fd = denials_open(err);
 	r = warden->denials_fd < 0 ? warden->denials_fd : 0;
@@ -189,7 +196,13 @@ int warden_open_sockets(struct warden *warden, struct err *err)
 	}
 	if (!r && warden->rules)
 		r = open_for_names(warden, err);
-	if (setns(own_fd, CLONE_NEWNET) < 0 && !r)
-		r = err_set_errno(err, errno, "warden: the host's network namespace");
+	return r;
+}
+
+int warden_open_sockets(struct warden *warden, struct err *err)
+{
+	struct inside inside = { warden, err };
+	int r = netns_run_aside(open_inside, &inside, err);
+
 	return r ? r : open_resolvers(warden, false, err);
 }
