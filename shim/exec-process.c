@@ -105,6 +105,7 @@ static int decide(const struct shim *shim, struct execution *execution, struct e
 
 	execution->facts.id = execution->own.record.id;
 	execution->facts.key = shim->key;
+	execution->facts.is_rootless = host_is_rootless();
 	execution->facts.state_dir = "";
 	execution->facts.deadline = find_deadline(&execution->config);
 	if (facts_gather_host(shim, &execution->config, &execution->facts, err) < 0)

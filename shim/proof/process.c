@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Proof: the first process as the kernel describes it in /proc/PID, and its namespaces. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shim/base/cleanup.h"
 #include "shim/proof/proof.h"
@@ -67,15 +71,28 @@ static void check_filter(struct proof *proof)
 	proof_saw(proof, "Seccomp %s, %u filters", mode ? mode : "unknown", filters);
 }
 
+/* As the namespace around quod's own has it: uid 0 of a user namespace is somebody else there. -1: nobody. */
+static int64_t uid_outside(unsigned uid)
+{
+	cleanup_fclose FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned inside, outside, count;
+
+	while (map && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3)
+		if (uid >= inside && uid - inside < count)
+			return (int64_t)outside + (uid - inside);
+	return -1;
+}
+
 static void check_uid(struct proof *proof)
 {
 	cleanup_free char *value = proof_proc_field(proof->spaces.pid, "status", "Uid");
+	int64_t uid = value ? uid_outside((unsigned)strtoul(value, NULL, 10)) : -1;
 
 	if (proof->profile->process.root)
 		return;
-	proof_add(proof, "process.root", !value ? PROOF_INCONCLUSIVE : atoi(value) == 0 ? PROOF_FAILED : PROOF_PROVEN,
+	proof_add(proof, "process.root", uid < 0 ? PROOF_INCONCLUSIVE : uid == 0 ? PROOF_FAILED : PROOF_PROVEN,
 		   "/proc/PID/status, Uid", "not uid 0");
-	proof_saw(proof, "uid %d", value ? atoi(value) : -1);
+	proof_saw(proof, "uid %lld", (long long)uid);
 }
 
 static const char *limits_line(const char *name)
@@ -146,6 +163,45 @@ void proof_process(struct proof *proof)
 		check_filter(proof);
 }
 
+/* The inode that every kernel gives the initial user namespace (PROC_USER_INIT_INO). */
+#define INIT_USER_NAMESPACE_INODE 0xeffffffdu
+
+/* Where pid 1 is closed to quod (rootless): the host's belongs to the initial user namespace, which from inside of another
+ * isn't even shown. What belongs to ours or one below it, and isn't the one quod is in, is the container's own. */
+static enum proof_outcome belongs_to_user(const char *path, const struct stat *own, const char *name)
+{
+	cleanup_free char *quods_path = alloc_printf("/proc/self/ns/%s", name);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC), owner_fd = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+	struct stat owner, quods;
+
+	if (fd < 0 || stat(quods_path, &quods) < 0 || (owner_fd < 0 && errno != EPERM))
+		return PROOF_INCONCLUSIVE;
+	if (owner_fd < 0 || own->st_ino == quods.st_ino)
+		return PROOF_FAILED;
+	if (fstat(owner_fd, &owner) < 0)
+		return PROOF_INCONCLUSIVE;
+	return owner.st_ino == INIT_USER_NAMESPACE_INODE ? PROOF_INCONCLUSIVE : PROOF_PROVEN;
+}
+
+static void check_namespace(struct proof *proof, const char *name, const char *file)
+{
+	cleanup_free char *path = alloc_printf("/proc/%d/ns/%s", (int)proof->spaces.pid, file);
+	cleanup_free char *host_path = alloc_printf("/proc/1/ns/%s", file);
+	enum proof_outcome result = PROOF_INCONCLUSIVE;
+	struct stat own, host;
+	bool is_known = stat(path, &own) == 0;
+	bool is_closed = is_known && stat(host_path, &host) < 0;
+
+	if (is_closed && (errno == EACCES || errno == EPERM))
+		result = belongs_to_user(path, &own, file);
+	else if (is_known && !is_closed)
+		result = own.st_ino == host.st_ino ? PROOF_FAILED : PROOF_PROVEN;
+	proof_add(proof, "namespaces.private", result, is_closed ? "/proc/PID/ns, its owner" : "/proc/PID/ns beside /proc/1/ns",
+		   "%s of its own", name);
+	if (result != PROOF_INCONCLUSIVE)
+		proof_saw(proof, "%s:[%llu]%s", file, (unsigned long long)own.st_ino, result == PROOF_FAILED ? ", the host's" : "");
+}
+
 void proof_namespaces(struct proof *proof)
 {
 	static const struct {
@@ -156,19 +212,7 @@ void proof_namespaces(struct proof *proof)
 		{ NS_IPC, "ipc", "ipc" }, { NS_UTS, "uts", "uts" },	    { NS_CGROUP, "cgroup", "cgroup" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		cleanup_free char *path = alloc_printf("/proc/%d/ns/%s", (int)proof->spaces.pid, namespaces[i].proc);
-		cleanup_free char *host_path = alloc_printf("/proc/1/ns/%s", namespaces[i].proc);
-		struct stat own, host;
-		bool is_known = stat(path, &own) == 0 && stat(host_path, &host) == 0;
-
-		if (!(proof->profile->namespaces.private & namespaces[i].bit))
-			continue;
-		proof_add(proof, "namespaces.private",
-			   !is_known ? PROOF_INCONCLUSIVE : own.st_ino == host.st_ino ? PROOF_FAILED : PROOF_PROVEN,
-			   "/proc/PID/ns beside /proc/1/ns", "%s of its own", namespaces[i].name);
-		if (is_known)
-			proof_saw(proof, "%s:[%llu]%s", namespaces[i].proc, (unsigned long long)own.st_ino,
-				   own.st_ino == host.st_ino ? ", the host's" : "");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+		if (proof->profile->namespaces.private & namespaces[i].bit)
+			check_namespace(proof, namespaces[i].name, namespaces[i].proc);
 }

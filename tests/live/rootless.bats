@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A user's own Podman, without a cgroup of his: what can't be held is refused by name.
+# A user's own Podman, without a cgroup of his: what can't be held is refused by name, and what can be is in force.
 # shellcheck disable=SC2154 # srcdir: helpers.bash
 
 load ../helpers
@@ -33,6 +33,10 @@ setup_file() {
 	printf '[storage]\ndriver = "vfs"\n' >/etc/containers/storage.conf
 	echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy.json
 	ln -sfn quod /usr/bin/quod-locked
+	write_profile alone <<-'END'
+		{"version": 1, "extends": "locked", "budgets": {"cpu": "unlimited"},
+		 "resources": {"cpus": "unlimited", "memory": "unlimited", "pids": "unlimited"}}
+	END
 	make_sentence_image /var/lib/user/image.tar
 	chmod 644 /var/lib/user/image.tar
 	as_user podman load -q -i /var/lib/user/image.tar
@@ -46,4 +50,33 @@ setup_file() {
 		[[ $output == *"this user has no cgroup that holds it"*"($key)"* ]] || { echo "$key isn't named"; return 1; }
 	done
 	[[ $output != *"container could not join"* ]]
+}
+
+@test "rootless: a profile that leaves them unlimited runs, with its other bounds" {
+	run as_user podman --runtime /usr/bin/quod-alone run --rm --network none $image \
+		sh -c 'grep -E "^(CapEff|NoNewPrivs)" /proc/self/status; touch /x'
+	echo "$output"
+	[[ $output == *"CapEff:"*"0000000000000000"* ]]
+	[[ $output == *"NoNewPrivs:"*"1"* ]]
+	[[ $output == *"Read-only file system"* ]]
+}
+
+@test "rootless: verify, exec and the engine's end" {
+	local id pid
+	id=$(as_user podman --runtime /usr/bin/quod-alone run -d --network slirp4netns $image sleep 1000)
+	run as_user podman unshare quodctl verify --json "$id"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"namespaces.private"* ]]
+	# nobody but the user himself
+	[ "$(as_user podman exec "$id" id -u)" = 0 ]
+	as_user podman exec --user 1000 "$id" true
+	pid=$(as_user podman inspect --format '{{.State.Pid}}' "$id")
+	# the table is in the container's own network
+	run nsenter --user --net --target "$pid" nft list tables
+	echo "$output"
+	[[ $output == *"quod"* ]]
+	as_user podman rm -f -t 0 "$id"
+	run as_user podman unshare quodctl ps --json
+	[ "$output" = "[]" ]
 }
