@@ -5,6 +5,8 @@
 load ../helpers
 
 setup() {
+	user=(env)
+	[ "$(id -u)" != 0 ] || user=(unshare --user --map-root-user)
 	export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
 	mkdir "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
 	trail=$XDG_STATE_HOME/quod/audit.jsonl
@@ -13,11 +15,7 @@ setup() {
 }
 
 as_user() {
-	if [ "$(id -u)" = 0 ]; then
-		unshare --user --map-root-user "$@"
-	else
-		"$@"
-	fi
+	"${user[@]}" "$@"
 }
 
 ctl() {
@@ -95,7 +93,7 @@ forge() {
 	echo '{ "version": 1, "audit": { "rotate": "64K", "keep": 16 } }' >"$config"
 	mkdir -p "$XDG_STATE_HOME/quod"
 	refuse first
-	as_user "$builddir/quodctl" --config "$config" --json events --follow >"$seen" 3>&- 4>&- &
+	"${user[@]}" "$builddir/quodctl" --config "$config" --json events --follow >"$seen" 3>&- 4>&- &
 	follower=$!
 	wait_for 10 grep -q '"seq":1,' "$seen"
 	# an id of nearly a kilobyte: the file is full after some of them
@@ -105,6 +103,8 @@ forge() {
 	[ -e "$trail.1" ]
 	wait_for 20 grep -q "\"seq\":$((count + 1))," "$seen"
 	kill "$follower"
+	wait "$follower" || :
+	if pgrep -f "$config --json events --follow"; then return 1; fi
 	[ "$(jq .seq "$seen")" = "$(seq $((count + 1)))" ]
 }
 
