@@ -278,15 +278,15 @@ refused_record() { # JQ-CONDITION
 	write_profile denies <<-'J'
 		{ "version": 1, "extends": "verify", "egress": { "deny": ["inner.svc"] } }
 	J
-	make_network five 5
-	start_container five denies five
+	make_network seven 7
+	start_container seven denies seven
 	ask inner.svc.cluster.test
 	fetch --resolve inner:80:10.1.2.3 http://inner/a
-	[ "$output" = 'inner /a 10.77.5.2 0' ]
+	[ "$output" = 'inner /a 10.77.7.2 0' ]
 	fetch --resolve inner.svc:80:10.1.2.3 http://inner.svc/b
 	reset
 	refused_record '.name == "inner.svc" and .address == "10.1.2.3" and .port == 80'
-	end_container five denies
+	end_container seven denies
 }
 
 @test "verify_name: QUIC, and any UDP on 443, is refused" {
