@@ -75,6 +75,7 @@ node() {
 	[ "$status" = 0 ]
 	[[ $output == *"quod-node: this node is ready"* ]]
 	[ "$(cat /run/kubectl.asked)" = "label node n1 --overwrite quod.dev/ready=true" ]
+	wait_for 30 cri version	# its connection was to the containerd before
 	pod=$(cri pod name=p1 uid=u1 handler=quod-team)
 	cri container "pod=$pod" name=main image=$image 'command:=["sleep", "1000"]' start:=true >"$BATS_FILE_TMPDIR/container"
 	quodctl ps --json | jq -e 'length == 2 and all(.[]; .profile == "team")'
