@@ -273,7 +273,7 @@ is_recorded() { # LIMIT-EVENT
 }
 
 memory_named() {
-	edit_bundle "$bundle" '.linux.resources.memory.limit = 33554432'
+	edit_bundle "$bundle" '.linux.resources.memory.limit = 67108864'
 	run quod --profile balanced run --bundle "$bundle" c1
 	echo "$output"
 	[ "$status" = 137 ] || return
