@@ -6,7 +6,7 @@ load ../helpers
 
 setup_file() {
 	install_quod
-	work=$BATS_FILE_TMPDIR/work
+	work=$BATS_FILE_TMPDIR/projects
 	write_profile work <<-J
 		{ "version": 1, "extends": "balanced",
 		  "mounts": { "allow": [ { "source": "$work/**", "destination": "/workspace/**", "readonly": false } ],
@@ -22,7 +22,7 @@ setup_file() {
 
 setup() {
 	bundle=$BATS_TEST_TMPDIR/bundle
-	work=$BATS_FILE_TMPDIR/work/$BATS_TEST_NUMBER
+	work=$BATS_FILE_TMPDIR/projects/$BATS_TEST_NUMBER
 	mkdir -p "$bundle" "$work/.git/hooks"
 	echo original >"$work/.git/hooks/pre-commit"
 	echo original >"$work/.git/config"
@@ -340,16 +340,16 @@ users_namespace() {
 }
 
 @test "protect: a mount of the user's over a protected place is the user's" {
-	mkdir -p "$BATS_FILE_TMPDIR/work/over"
-	mount_workspace "$BATS_FILE_TMPDIR/work/over" /workspace/.git/hooks
+	mkdir -p "$BATS_FILE_TMPDIR/projects/over"
+	mount_workspace "$BATS_FILE_TMPDIR/projects/over" /workspace/.git/hooks
 	run_in 'cd /workspace; echo x >.git/hooks/new; mv .git g 2>/dev/null; ls -A .git | xargs'
 	run quod --profile work run --bundle "$bundle" c1
 	echo "$output"
 	[ "$status" = 0 ]
 	[ "$output" = "HEAD config hooks" ]
 	[ ! -e "$work/.git/hooks/new" ]
-	[ -e "$BATS_FILE_TMPDIR/work/over/new" ]
-	[ -z "$(find "$BATS_FILE_TMPDIR/work/over" -perm 555)" ]
+	[ -e "$BATS_FILE_TMPDIR/projects/over/new" ]
+	[ -z "$(find "$BATS_FILE_TMPDIR/projects/over" -perm 555)" ]
 }
 
 @test "protect: a place with a space or a backslash in its name is proven and held like any other" {
