@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/base/filled.h"
 #include "shim/egress/nft-batch.h"
 #include "shim/egress/ruleset.h"
 
@@ -164,26 +165,15 @@ static bool take(const struct nlmsghdr *message, struct tracked *tracked)
 
 size_t conntrack_read(int fd, struct tracked *tracked, size_t room, uint32_t *lost)
 {
-	char memory[8192] __attribute__((aligned(8)));
+	filled_by_kernel struct nft_datagram datagram;
 	size_t count = 0;
 
 	while (count < room) {
-		const struct nlmsghdr *message = (const struct nlmsghdr *)memory;
-		struct sockaddr_nl from = { .nl_family = AF_UNSPEC };
-		socklen_t len = sizeof(from);
-		ssize_t got = recvfrom(fd, memory, sizeof(memory), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &len);
-		int left = (int)got;
+		const struct nlmsghdr *message = (const struct nlmsghdr *)datagram.data;
+		int left = (int)nft_hear(fd, &datagram, lost);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if ((got < 0 && errno == ENOBUFS) || got > (ssize_t)sizeof(memory)) {
-			++*lost;
-			continue;
-		}
-		if (got <= 0)
+		if (!left)
 			break;
-		if (len != sizeof(from) || from.nl_pid)
-			continue;	/* not the kernel's */
 		for (; count < room && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
 			count += take(message, &tracked[count]);
 	}

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/egress/nft-message.h"
+#include "shim/base/filled.h"
+#include "shim/egress/nft-batch.h"
 
 #define EXTENSIONS_MOST 8
 
@@ -165,29 +166,17 @@ static bool take(const struct nlmsghdr *message, struct denial *denial)
 	return true;
 }
 
-/* By recvfrom alone: it is among the few system calls that the reader still has. */
 size_t denials_read(int fd, struct denial *denials, size_t room, uint32_t *lost)
 {
-	char memory[8192] __attribute__((aligned(8)));
+	filled_by_kernel struct nft_datagram datagram;
 	size_t count = 0;
 
 	while (count < room) {
-		const struct nlmsghdr *message = (const struct nlmsghdr *)memory;
-		struct sockaddr_nl from = { .nl_family = AF_UNSPEC };
-		socklen_t len = sizeof(from);
-		ssize_t got = recvfrom(fd, memory, sizeof(memory), MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &len);
-		int left = (int)got;
+		const struct nlmsghdr *message = (const struct nlmsghdr *)datagram.data;
+		int left = (int)nft_hear(fd, &datagram, lost);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if ((got < 0 && errno == ENOBUFS) || got > (ssize_t)sizeof(memory)) {
-			++*lost;
-			continue;
-		}
-		if (got <= 0)
+		if (!left)
 			break;
-		if (len != sizeof(from) || from.nl_pid)
-			continue;	/* not the kernel's */
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			if (message->nlmsg_type == NLMSG_DONE)
 				continue;

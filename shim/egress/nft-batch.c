@@ -55,6 +55,27 @@ ssize_t nft_receive(int nl_fd, struct nft_datagram *datagram, int flags)
 	}
 }
 
+ssize_t nft_hear(int nl_fd, struct nft_datagram *datagram, uint32_t *lost)
+{
+	for (;;) {
+		struct sockaddr_nl from = { .nl_family = AF_UNSPEC };
+		socklen_t len = sizeof(from);
+		ssize_t got = recvfrom(nl_fd, datagram->data, sizeof(datagram->data), MSG_DONTWAIT | MSG_TRUNC,
+				       (struct sockaddr *)&from, &len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if ((got < 0 && errno == ENOBUFS) || got > (ssize_t)sizeof(datagram->data)) {
+			++*lost;
+			continue;
+		}
+		if (got <= 0)
+			return 0;
+		if (len == sizeof(from) && !from.nl_pid)
+			return got;
+	}
+}
+
 /* What an earlier transaction left. ENOBUFS is reported once and then gone. */
 static void drain(int nl_fd)
 {

@@ -36,4 +36,8 @@ struct nft_datagram {
 };
 ssize_t nft_receive(int nl_fd, struct nft_datagram *datagram, int flags);
 
+/* The same without waiting and by recvfrom alone, which is among the few system calls that the warden has. *lost grows by
+ * datagrams that didn't fit the socket or `datagram`. */
+ssize_t nft_hear(int nl_fd, struct nft_datagram *datagram, uint32_t *lost);
+
 #endif
