@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# For tests/run: reads one program's TAP, prints its line, its failures in full, and adds to the totals. A program that
+# For tests/run: reads one program's TAP, prints its line and its failures in full, in one piece, and counts. A program that
 # died, printed no plan or another number of results than it had planned counts as one failure more. The caller has set
-# src (the source tree) and out (where logs go).
+# src (the source tree) and out (where logs and counts go).
 # shellcheck disable=SC2154
+
+# count PASSED FAILED SKIPPED: one line, so that those who run side by side can't lose each other's
+count() {
+	echo "$1 $2 $3" >>"$out/counts"
+}
+
+# Prints the sum of all that was counted, as the last line; a failure when there was one.
+say_totals() {
+	awk '{ passed += $1; failed += $2; skipped += $3 }
+		END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }' "$out/counts"
+}
 
 # account NAME LOG EXIT-STATUS SECONDS
 account() {
-	awk -v name="$1" -v status="$3" -v seconds="$4" -v counts="$out/counts" '
+	awk -v name="$1" -v status="$3" -v seconds="$4" -v counts="$2.counts" '
 	# tests/skips: "FILE: PATTERN -- REASON", both with * as in a shell
 	function regex_of(pattern) {
 		gsub(/[][\\.^$+?(){}|]/, "\\\\&", pattern)
@@ -84,9 +95,8 @@ account() {
 			printf ", %d skipped", skipped
 		printf " (%d s)\n%s", seconds, shown
 		print passed + 0, failed + 0, skipped + 0 > counts
-	}' "$src/tests/skips" "$2"
-	read -r passed failed skipped <"$out/counts" || passed=0 failed=1 skipped=0
-	total_passed=$((total_passed + passed))
-	total_failed=$((total_failed + failed))
-	total_skipped=$((total_skipped + skipped))
+	}' "$src/tests/skips" "$2" >"$2.told"
+	read -r passed failed skipped <"$2.counts" || passed=0 failed=1 skipped=0
+	count "$passed" "$failed" "$skipped"
+	cat "$2.told"
 }
