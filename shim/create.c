@@ -113,7 +113,7 @@ static int audit_create(const struct shim *shim, struct creation *creation, stru
 		.digest = decision->digest,
 	};
 	const struct strings *tightened_by = &decision->selection.tightened_by;
-	cleanup_buf struct buf members = BUF_INIT;
+	cleanup_buf struct buf members = BUF_INIT, held = BUF_INIT;
 
 	buf_puts(&members, "\"chosen_by\":");
 	buf_put_json(&members, decision->selection.chosen_by);
@@ -124,6 +124,11 @@ static int audit_create(const struct shim *shim, struct creation *creation, stru
 	if (tightened_by->count)
 		buf_putc(&members, ']');
 	buf_printf(&members, ",\"edits\":%zu", decision->plan.edits.count);
+	plan_print_lowered(&held, &decision->plan, record.profile);
+	if (held.len) {
+		buf_puts(&members, ",\"held\":");
+		buf_put_json(&members, held.data);
+	}
 	return shim_audit(shim, "create", &record, members.data, err);
 }
 

@@ -63,6 +63,9 @@ int runtime_run(const char *path, char **argv, struct buf *output, struct err *e
  * status. TEXT is escaped. */
 int report_failure(const struct shim *shim, const char *text);
 
+/* The same two lines as a warning: the command goes on. Only where stderr isn't the container's own. */
+void report_warning(const struct shim *shim, const char *text);
+
 /* Audit with the settings of the configuration; a failure is returned (and is the caller's to refuse) unless on_error is
  * "continue". */
 int shim_audit(const struct shim *shim, const char *event, const struct record *record, const char *members, struct err *err);

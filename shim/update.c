@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * update: resources only go down from the profile's bounds. They come from a file, from standard input or from options, are
- * read once, and the runtime gets what was judged, sealed in memory. Must never hand on a resource that the plan has not
- * seen.
+ * update: resources stay below the profile's bounds; what is over is lowered to them, and the answer says so. They come from a
+ * file, from standard input or from options, are read once, and the runtime gets what was judged, sealed in memory. Must never
+ * hand on a resource that the plan has not seen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,17 +126,24 @@ static int decide(const struct shim *shim, struct change *change, struct err *er
 
 static int become_runtime(const struct shim *shim, struct change *change, struct err *err)
 {
-	cleanup_buf struct buf text = BUF_INIT, members = BUF_INIT;
+	cleanup_buf struct buf text = BUF_INIT, members = BUF_INIT, held = BUF_INIT;
 	cleanup_close int fd = -1;
 	char path[32], **argv;
 
 	json_print(&text, json_root(change->tree), 0);
 	buf_printf(&members, "\"resources\":%s", text.data);
+	plan_print_lowered(&held, &change->plan, change->own.record.profile);
+	if (held.len) {
+		buf_puts(&members, ",\"held\":");
+		buf_put_json(&members, held.data);
+	}
 	fd = sealed_make("quod-resources", text.data, text.len, 3, err);
 	if (fd < 0)
 		return fd;
 	if (shim_audit(shim, "update", &change->own.record, members.data, err) < 0)
 		return -err->code;
+	if (held.len)
+		report_warning(shim, held.data);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	argv = oci_cmdline_replace(&shim->line, "resources", path);
 	runtime_exec(shim->runtime, argv, err);

@@ -105,3 +105,18 @@ void place_refuse(const struct place *place, const char *key, const char *name, 
 		pointer_put_name(&pointer, name);
 	plan_refuse(place->plan, key, pointer.len ? pointer.data : "", "%s", text);
 }
+
+void place_tell_lowered(const struct place *place, const char *key, const char *name, const char *format, ...)
+{
+	cleanup_buf struct buf pointer = BUF_INIT;
+	cleanup_free char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = alloc_copy("over the profile's bound");
+	va_end(args);
+	place_print(&pointer, place);
+	pointer_put_name(&pointer, name);
+	plan_tell_lowered(place->plan, key, pointer.data, text);
+}

@@ -37,4 +37,8 @@ void place_set_array(const struct place *place, const char *reason, const struct
 void place_refuse(const struct place *place, const char *key, const char *name, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* A wish that the edits have brought down: the member `name` of `place`, and what it was. */
+void place_tell_lowered(const struct place *place, const char *key, const char *name, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
 #endif

@@ -11,9 +11,14 @@
 
 #include "shim/base/cleanup.h"
 
+static void add(struct refusal **list, size_t *count, struct refusal refusal)
+{
+	*list = alloc_grow(*list, *count + 1, sizeof(**list));
+	(*list)[(*count)++] = refusal;
+}
+
 void plan_refuse(struct plan *plan, const char *key, const char *pointer, const char *format, ...)
 {
-	struct refusal *refusal;
 	char *text = NULL;
 	va_list args;
 
@@ -21,11 +26,12 @@ void plan_refuse(struct plan *plan, const char *key, const char *pointer, const 
 	if (vasprintf(&text, format, args) < 0)
 		text = alloc_copy("refused (out of memory for the reason)");
 	va_end(args);
-	plan->refusals = alloc_grow(plan->refusals, plan->refusal_count + 1, sizeof(*plan->refusals));
-	refusal = &plan->refusals[plan->refusal_count++];
-	refusal->key = alloc_copy(key);
-	refusal->pointer = alloc_copy(pointer);
-	refusal->text = text;
+	add(&plan->refusals, &plan->refusal_count, (struct refusal){ alloc_copy(pointer), text, alloc_copy(key) });
+}
+
+void plan_tell_lowered(struct plan *plan, const char *key, const char *pointer, const char *text)
+{
+	add(&plan->lowered, &plan->lowered_count, (struct refusal){ alloc_copy(pointer), alloc_copy(text), alloc_copy(key) });
 }
 
 void plan_note(struct plan *plan, const char *format, ...)
@@ -41,24 +47,33 @@ void plan_note(struct plan *plan, const char *format, ...)
 		strings_add(&plan->notes, text);
 }
 
-void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *profile_name)
+static void print(struct buf *buf, const char *begin, const char *profile_name, const struct refusal *list, size_t count)
 {
-	buf_puts(buf, "refused by profile '");
+	buf_puts(buf, begin);
 	buf_put_plain(buf, profile_name);
 	buf_puts(buf, "': ");
-	for (size_t i = 0; i < plan->refusal_count; i++) {
-		const struct refusal *refusal = &plan->refusals[i];
-
+	for (size_t i = 0; i < count; i++) {
 		if (i)
 			buf_puts(buf, "; ");
-		buf_put_plain(buf, refusal->pointer);
-		if (refusal->pointer[0])
+		buf_put_plain(buf, list[i].pointer);
+		if (list[i].pointer[0])
 			buf_puts(buf, ": ");
-		buf_put_plain(buf, refusal->text);
+		buf_put_plain(buf, list[i].text);
 		buf_puts(buf, " (");
-		buf_put_plain(buf, refusal->key);
+		buf_put_plain(buf, list[i].key);
 		buf_putc(buf, ')');
 	}
+}
+
+void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *profile_name)
+{
+	print(buf, "refused by profile '", profile_name, plan->refusals, plan->refusal_count);
+}
+
+void plan_print_lowered(struct buf *buf, const struct plan *plan, const char *profile_name)
+{
+	if (plan->lowered_count)
+		print(buf, "held to profile '", profile_name, plan->lowered, plan->lowered_count);
 }
 
 void plan_init(struct plan *plan)
@@ -69,15 +84,21 @@ void plan_init(struct plan *plan)
 	plan->ruleset.rate = LIMIT_UNLIMITED;
 }
 
+static void release(struct refusal *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(list[i].pointer);
+		free(list[i].text);
+		free(list[i].key);
+	}
+	free(list);
+}
+
 void plan_release(struct plan *plan)
 {
 	oci_edits_free(&plan->edits);
-	for (size_t i = 0; i < plan->refusal_count; i++) {
-		free(plan->refusals[i].pointer);
-		free(plan->refusals[i].text);
-		free(plan->refusals[i].key);
-	}
-	free(plan->refusals);
+	release(plan->refusals, plan->refusal_count);
+	release(plan->lowered, plan->lowered_count);
 	free(plan->clones);
 	for (size_t i = 0; i < plan->protected_count; i++)
 		free(plan->protected[i].destination);

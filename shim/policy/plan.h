@@ -125,6 +125,8 @@ struct plan {
 	struct oci_edits edits;
 	struct refusal *refusals;
 	size_t refusal_count;
+	struct refusal *lowered;	/* wishes over the profile's bound that an edit brings down to it, in the same words */
+	size_t lowered_count;
 	struct strings notes;		/* what the profile asks for and this host can't hold: "resources.swap: no swap accounting" */
 	struct plan_clone *clones;
 	size_t clone_count;
@@ -161,17 +163,22 @@ void plan_release(struct plan *plan);
 /* exec: the same bounds for one more process. `root` is the whole process.json. */
 void plan_make_exec(const struct plan_input *input, const struct json *root, struct plan *plan);
 
-/* update: `resources` is a runtime-spec resources object; values over the profile's bounds are refusals (never clamped). */
+/* update: `resources` is a runtime-spec resources object, and config is what was planned at create. What is over the profile's
+ * bounds is lowered to them; what can't be lowered is refused. */
 void plan_make_update(const struct plan_input *input, const struct json *resources, struct plan *plan);
 
 /* The refusal line: "refused by profile 'balanced': /mounts/9: ... (mounts.allow); /linux/...", escaped for a terminal. */
 void plan_print_refusals(struct buf *buf, const struct plan *plan, const char *profile_name);
+
+/* "held to profile 'balanced': /pids/limit: 2048 is over the profile's 512 (resources.pids); ...". Nothing where nothing was. */
+void plan_print_lowered(struct buf *buf, const struct plan *plan, const char *profile_name);
 
 /* For the planners (policy/{document,mounts,process,seccomp,namespaces,devices,hooks,resources,network}.c). Each touches
  * its own part of the document only. Removals from an array are added from the highest index down, after the replacements
  * and before the appends of that array. */
 void plan_refuse(struct plan *plan, const char *key, const char *pointer, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+void plan_tell_lowered(struct plan *plan, const char *key, const char *pointer, const char *text);
 void plan_note(struct plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void plan_document(const struct plan_input *input, struct plan *plan);	/* unknown, other case, wrong type */

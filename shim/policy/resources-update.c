@@ -1,40 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Changes of a running container's resources: each value over the profile's bound is refused by its name, never lowered: the
- * caller would believe it got what it asked for. And what nobody may ask for, at create or later.
+ * Changes of a running container's resources: each value over the profile's bound is lowered to it and told by its name, what
+ * is not given stays. And what nobody may ask for, at create or later.
  */
-#include <string.h>
-
-#include "shim/base/cleanup.h"
 #include "shim/policy/devices.h"
 #include "shim/policy/resources.h"
-#include "shim/policy/units.h"
-
-/* Keys of cgroup v2 that can only restrict, or only weigh a container against others. All others are refused. */
-static const char *const harmless_keys[] = {
-	"cpu.weight", "cpu.weight.nice", "cpu.idle", "cpuset.cpus", "cpuset.mems", "io.weight", "io.bfq.weight",
-	"io.max", "memory.oom.group", "hugetlb.*.max", "rdma.max", "misc.max",
-};
-
-static bool is_harmless_key(const char *key)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(harmless_keys); i++)
-		if (pattern_matches(harmless_keys[i], key))
-			return true;
-	return false;
-}
-
-static void refuse_unified(const struct place *resources)
-{
-	struct place unified = place_member(resources, "unified");
-
-	for (size_t i = 0; json_is(unified.node, JSON_OBJECT) && i < unified.node->count; i++) {
-		const char *key = unified.node->members[i].name;
-
-		if (!is_harmless_key(key))
-			place_refuse(&unified, "resources", key, "%s is not to be set this way", key);
-	}
-}
 
 static bool has_content(const struct json *node)
 {
@@ -65,7 +35,7 @@ void resources_refuse_foreign(const struct plan_input *input, const struct place
 	refuse_member(&network, "resources", "classID", "classes of network traffic are the host's");
 	refuse_member(&network, "resources", "priorities", "priorities of network traffic are the host's");
 	refuse_member(resources, "resources", "rdma", "RDMA is not allowed");
-	refuse_unified(resources);
+	resources_plan_unified(input, resources);
 }
 
 static void update_cpu(const struct plan_input *input, const struct place *resources)
@@ -81,46 +51,50 @@ static void update_cpu(const struct plan_input *input, const struct place *resou
 	has_period = resources_wish(&cpu, "period", &period);
 	if (has_quota != has_period)	/* one alone means another share, which depends on what was set before */
 		place_refuse(&cpu, "resources.cpus", has_quota ? "quota" : "period", "quota and period can only be changed together");
-	else if (has_quota && resources_quota_is_over(bound, quota, period))
-		place_refuse(&cpu, "resources.cpus", "quota", "%lld of %lld microseconds is over the profile's %llu.%03llu CPUs",
-			     (long long)quota, (long long)period, (unsigned long long)bound / 1000,
-			     (unsigned long long)bound % 1000);
-	refuse_member(&cpu, "resources.cpus", "burst", "a burst over the quota is not allowed");
+	else if (has_quota)
+		resources_lower_quota(&cpu, bound, quota, period);
+	resources_drop_burst(&cpu);
 }
 
-static void refuse_over(const struct place *object, const char *key, const char *name, uint64_t bound)
+/* `swap` counts memory too. Alone it says nothing of swap, for only the runtime knows the memory limit that is set: what is
+ * over what was planned leaves all as it is. A memory limit alone is fine: both together stay under what they were. */
+static void update_swap_alone(const struct plan_input *input, const struct place *memory, int64_t swap)
 {
-	cleanup_buf struct buf text = BUF_INIT;
-	int64_t value;
+	const struct json *planned = input->config ? json_get(input->config->resources, "memory") : NULL;
+	int64_t most = 0;
 
-	if (bound > INT64_MAX || !resources_wish(object, name, &value) || (value > 0 && (uint64_t)value <= bound))
-		return;
-	if (!strcmp(key, "resources.pids"))
-		buf_printf(&text, "%llu", (unsigned long long)bound);
-	else
-		bytes_print(&text, bound);
-	place_refuse(object, key, name, "%lld is over the profile's %s", (long long)value, text.data);
-}
-
-/* `swap` counts memory too. Alone it says nothing of swap, for only the runtime knows the memory limit that is set. A
- * memory limit alone is fine: both together stay under what they were. */
-static void update_swap(const struct plan_input *input, const struct place *memory)
-{
-	uint64_t bound = input->profile->resources.swap;
-	int64_t limit, swap;
-
-	if (bound > INT64_MAX || !input->facts->has_swap_accounting || !resources_wish(memory, "swap", &swap))
-		return;
-	if (!resources_wish(memory, "limit", &limit))
+	if (swap > 0 && (!json_int(json_get(planned, "swap"), &most) || swap <= most)) {
 		place_refuse(memory, "resources.swap", "swap", "memory and swap can only be changed together");
-	else if (swap < 0 || (limit > 0 && swap > limit && (uint64_t)(swap - limit) > bound))
-		place_refuse(memory, "resources.swap", "swap", "%lld is over the profile's swap beside memory", (long long)swap);
+		return;
+	}
+	place_tell_lowered(memory, "resources.swap", "swap", "%lld is over the profile's swap beside memory", (long long)swap);
+	place_unset(memory, "resources.swap", "swap");
+}
+
+static void update_memory(const struct plan_input *input, const struct place *resources)
+{
+	struct place memory = place_member(resources, "memory");
+	uint64_t bound = input->profile->resources.memory, swap_bound = input->profile->resources.swap;
+	int64_t limit, swap, reservation;
+	bool has_limit = resources_wish(&memory, "limit", &limit), has_swap = resources_wish(&memory, "swap", &swap);
+	uint64_t most = has_limit && limit > 0 && (uint64_t)limit < bound ? (uint64_t)limit : bound;
+
+	if (has_limit && bound <= INT64_MAX && most != (uint64_t)limit)
+		resources_lower_bytes(&memory, "resources.memory", "limit", bound);
+	if (bound <= INT64_MAX && resources_wish(&memory, "reservation", &reservation) &&
+	    (reservation < 0 || (uint64_t)reservation > bound))
+		resources_lower_bytes(&memory, "resources.memory", "reservation", most);
+	if (!has_swap || !input->facts->has_swap_accounting)
+		return;
+	if (has_limit)
+		resources_plan_swap(input, &memory, most);
+	else if (swap_bound <= INT64_MAX)
+		update_swap_alone(input, &memory, swap);
 }
 
 void plan_make_update(const struct plan_input *input, const struct json *resources, struct plan *plan)
 {
-	struct place place = place_first(plan, "", resources), memory = place_member(&place, "memory");
-	struct place pids = place_member(&place, "pids");
+	struct place place = place_first(plan, "", resources), pids = place_member(&place, "pids");
 
 	plan_init(plan);
 	plan_document_update(resources, plan);
@@ -128,9 +102,7 @@ void plan_make_update(const struct plan_input *input, const struct json *resourc
 		return;
 	resources_refuse_foreign(input, &place);
 	update_cpu(input, &place);
-	refuse_over(&memory, "resources.memory", "limit", input->profile->resources.memory);
-	refuse_over(&memory, "resources.memory", "reservation", input->profile->resources.memory);
-	update_swap(input, &memory);
-	refuse_over(&pids, "resources.pids", "limit", input->profile->resources.pids);
+	update_memory(input, &place);
+	resources_lower_pids(input, &pids);
 	devices_refuse_rules(input, &place);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/policy/units.h"
 
 #define CPU_PERIOD_MIN 1000
 #define CPU_PERIOD_MAX 1000000
@@ -45,22 +46,60 @@ static void write_quota(const struct place *cpu, uint64_t cpus_milli, int64_t pe
 	place_set_uint(cpu, "resources.cpus", "period", (uint64_t)period);
 }
 
+static bool period_is_wrong(const struct place *cpu, int64_t period)
+{
+	if (period >= CPU_PERIOD_MIN && period <= CPU_PERIOD_MAX)
+		return false;
+	place_refuse(cpu, "resources.cpus", "period", "is not between %d and %d microseconds", CPU_PERIOD_MIN, CPU_PERIOD_MAX);
+	return true;
+}
+
+void resources_lower_quota(const struct place *cpu, uint64_t cpus_milli, int64_t quota_us, int64_t period_us)
+{
+	if (period_is_wrong(cpu, period_us) || !resources_quota_is_over(cpus_milli, quota_us, period_us))
+		return;
+	place_tell_lowered(cpu, "resources.cpus", "quota", "%lld of %lld microseconds is over the profile's %llu.%03llu CPUs",
+			   (long long)quota_us, (long long)period_us, (unsigned long long)cpus_milli / 1000,
+			   (unsigned long long)cpus_milli % 1000);
+	write_quota(cpu, cpus_milli, period_us);
+}
+
+void resources_drop_burst(const struct place *cpu)
+{
+	int64_t burst;
+
+	if (!resources_wish(cpu, "burst", &burst))
+		return;
+	place_tell_lowered(cpu, "resources.cpus", "burst", "%lld is a burst over the profile's share", (long long)burst);
+	place_unset(cpu, "resources.cpus", "burst");
+}
+
 static void plan_cpu(const struct plan_input *input, const struct place *resources)
 {
 	uint64_t bound = input->profile->resources.cpus_milli;
 	struct place cpu = place_member(resources, "cpu");
-	int64_t quota, period, burst;
+	int64_t quota, period;
 
 	if (bound == LIMIT_UNLIMITED)
 		return;
 	if (!resources_wish(&cpu, "period", &period))
 		period = CPU_PERIOD_DEFAULT;
-	if (period < CPU_PERIOD_MIN || period > CPU_PERIOD_MAX)
-		place_refuse(&cpu, "resources.cpus", "period", "is not between %d and %d microseconds", CPU_PERIOD_MIN, CPU_PERIOD_MAX);
-	else if (!resources_wish(&cpu, "quota", &quota) || resources_quota_is_over(bound, quota, period))
+	if (resources_wish(&cpu, "quota", &quota))
+		resources_lower_quota(&cpu, bound, quota, period);
+	else if (!period_is_wrong(&cpu, period))
 		write_quota(&cpu, bound, period);
-	if (resources_wish(&cpu, "burst", &burst))
-		place_unset(&cpu, "resources.cpus", "burst");
+	resources_drop_burst(&cpu);
+}
+
+void resources_lower_bytes(const struct place *memory, const char *key, const char *name, uint64_t bound)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	int64_t value;
+
+	bytes_print(&text, bound);
+	if (resources_wish(memory, name, &value))
+		place_tell_lowered(memory, key, name, "%lld is over the profile's %s", (long long)value, text.data);
+	place_set_uint(memory, key, name, bound);
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -90,9 +129,10 @@ static struct memory_wish read_memory_wish(const struct place *memory)
 	return wish;
 }
 
-static void plan_swap(const struct plan_input *input, const struct place *memory, const struct memory_wish *wish, uint64_t limit)
+void resources_plan_swap(const struct plan_input *input, const struct place *memory, uint64_t limit)
 {
-	uint64_t bound = input->profile->resources.swap, extra = smaller(wish->extra, bound), total;
+	struct memory_wish wish = read_memory_wish(memory);
+	uint64_t bound = input->profile->resources.swap, extra = smaller(wish.extra, bound), total;
 
 	if (!input->facts->has_swap_accounting) {
 		if (bound != LIMIT_UNLIMITED)
@@ -105,8 +145,11 @@ static void plan_swap(const struct plan_input *input, const struct place *memory
 		plan_note(memory->plan, "resources.swap: swap can't be bounded without a bound on memory");
 		return;
 	}
+	if (wish.swap && wish.extra > bound)
+		place_tell_lowered(memory, "resources.swap", "swap", "%lld is over the profile's swap beside memory",
+				   (long long)wish.swap);
 	total = extra > INT64_MAX - limit ? INT64_MAX : limit + extra;
-	if ((int64_t)total != wish->swap)
+	if ((int64_t)total != wish.swap)
 		place_set_uint(memory, "resources.swap", "swap", total);
 }
 
@@ -118,23 +161,33 @@ static void plan_memory(const struct plan_input *input, const struct place *reso
 	int64_t reservation;
 
 	if (bound <= INT64_MAX && (int64_t)limit != wish.limit)
-		place_set_uint(&memory, "resources.memory", "limit", limit);
+		resources_lower_bytes(&memory, "resources.memory", "limit", limit);
 	if (limit <= INT64_MAX && resources_wish(&memory, "reservation", &reservation) &&
 	    (reservation < 0 || (uint64_t)reservation > limit))
 		place_set_uint(&memory, "resources.memory", "reservation", limit);
-	plan_swap(input, &memory, &wish, limit);
+	resources_plan_swap(input, &memory, limit);
+}
+
+void resources_lower_pids(const struct plan_input *input, const struct place *pids)
+{
+	uint64_t bound = input->profile->resources.pids;
+	int64_t limit;
+
+	if (bound > INT64_MAX || !resources_wish(pids, "limit", &limit) || (limit > 0 && (uint64_t)limit <= bound))
+		return;
+	place_tell_lowered(pids, "resources.pids", "limit", "%lld is over the profile's %llu", (long long)limit,
+			   (unsigned long long)bound);
+	place_set_uint(pids, "resources.pids", "limit", bound);
 }
 
 static void plan_pids(const struct plan_input *input, const struct place *resources)
 {
 	struct place pids = place_member(resources, "pids");
-	uint64_t bound = input->profile->resources.pids;
 	int64_t limit;
 
-	if (bound > INT64_MAX)
-		return;
-	if (!resources_wish(&pids, "limit", &limit) || limit < 0 || (uint64_t)limit > bound)
-		place_set_uint(&pids, "resources.pids", "limit", bound);
+	resources_lower_pids(input, &pids);
+	if (input->profile->resources.pids <= INT64_MAX && !resources_wish(&pids, "limit", &limit))
+		place_set_uint(&pids, "resources.pids", "limit", input->profile->resources.pids);
 }
 
 /* Rootless without a delegated cgroup: the runtimes would fail in words of their own, or let the limit go. */

@@ -41,12 +41,8 @@ engine_start() {
 
 engine_exec() { podman exec "$@"; }
 engine_exec_privileged() { podman exec --privileged "$@"; }
-# Without a word about swap Podman asks for as much again; from 5 on also for the processes that it began with.
-engine_update_memory() {
-	local pids=()
-	! podman update --help | grep -q -e --pids-limit || pids=(--pids-limit 40)
-	podman update --memory "$2" --memory-swap "$2" "${pids[@]}" "$1"
-}
+# From 5 on it also asks for the processes that it began with, 2048: held to the profile's.
+engine_update_memory() { podman update --memory "$2" --memory-swap "$2" "$1"; }
 engine_pause() { podman pause "$1"; }
 engine_resume() { podman unpause "$1"; }
 engine_signal() { podman kill --signal "$2" "$1"; }

@@ -132,7 +132,8 @@ has_ended() { [[ $(status_of "$1") == exited* ]]; }
 @test "pods: a container can't give another one what its own profile forbids" {
 	new_pod quod-pod
 	add one
-	is_refused resources.memory cri update "id=$one" memory=$((512 << 20))
+	cri update "id=$one" memory=$((512 << 20))
+	has_audit update '.held | test("resources.memory")'
 	is_refused mounts.allow cri container "pod=$pod" name=two "image=$image" "mounts:=$(mount_of /etc /mnt)"
 	[ "$(in_it "$one" 'grep ^CapBnd: /proc/self/status')" = "$(printf 'CapBnd:\t00000000000000eb')" ]
 }

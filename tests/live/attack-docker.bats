@@ -365,9 +365,12 @@ start() { # OPTION...: c1, that sleeps
 		# shellcheck disable=SC2086 # words
 		run docker update $change c1
 		echo "$change: $output"
-		[ "$status" != 0 ]
+		docker exec c1 sh -c 'cd /sys/fs/cgroup; cat pids/pids.max pids.max memory/memory.limit_in_bytes memory.max cpu/cpu.cfs_quota_us cpu.max; true' 2>/dev/null |
+			tee /dev/stderr | awk '$1 == "max" || $1 == -1 || $1 > 8589934592 { exit 1 }'
 	done
-	docker exec c1 sh -c 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null' | grep -x 50
+	# the attack was all of it: what the profile allows is what there is
+	docker exec c1 sh -c 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null' | grep -x 2048
+	docker exec c1 sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null' | grep -x 8589934592
 }
 
 @test "T10: --cgroup-parent" {

@@ -36,32 +36,49 @@ limit() { # FILE CONTROLLER: of c1
 	cat "/sys/fs/cgroup/$2$path/$1"
 }
 
+# What bounds c1: a share of CPU is the same in any period.
+bounds() {
+	local quota period
+	quota=$(limit cpu.cfs_quota_us cpu) && period=$(limit cpu.cfs_period_us cpu) || read -r quota period <<<"$(limit cpu.max .)"
+	echo "$((quota * 1000 / period)) $(limit memory.limit_in_bytes memory || limit memory.max .) $(limit pids.max pids || limit pids.max .)" \
+		"$(limit memory.memsw.limit_in_bytes memory || limit memory.swap.max . || :)"
+}
+
 @test "T06: update raises nothing, by option or by file" {
 	attack . 'sleep 60'
 	local runtime change before
 	for runtime in runc crun; do
 		start "$runtime"
-		before=$(grep -rs . /sys/fs/cgroup/*/c1/{memory.limit_in_bytes,memory.soft_limit_in_bytes,pids.max,cpu.cfs_quota_us,cpu.cfs_period_us} \
-			/sys/fs/cgroup/c1/{memory.max,pids.max,cpu.max} || :)
-		for change in '--memory 268435456' '--memory -1' '--memory-swap -1' '--memory-reservation 999999999999' '--pids-limit 41' '--pids-limit -1' \
-			'--cpu-quota -1' '--cpu-quota 200000' '--cpu-period 1000' '--cpu-rt-runtime 950000' '--cpu-rt-period 1000000' \
-			'--cpu-quota 300000 --cpu-period 100000'; do
+		before=$(bounds)
+		[[ $before == "1000 134217728 40 "* ]]
+		for change in '--memory 268435456' '--memory -1' '--pids-limit 41' '--pids-limit -1' '--cpu-quota -1' '--cpu-quota 200000' \
+			'--cpu-period 1000' '--cpu-quota 300000 --cpu-period 100000' '--memory-reservation 999999999999'; do
 			# shellcheck disable=SC2086 # words
 			run quod update $change c1
 			echo "$change: $output"
-			[ "$status" != 0 ]
+			[ "$status" = 0 ]
+			[[ $output == "quod: held to profile 'small': /"*" (resources."*")" ]]
+			[ "$(bounds)" = "$before" ]
 		done
-		for change in '{"memory": {"limit": 268435456}}' '{"memory": {"limit": -1, "swap": -1}}' '{"pids": {"limit": 0, "limit": 99}}' '{"pids": {"limit": 99}}' \
-			'{"cpu": {"quota": 0, "period": 1000}}' '{"cpu": {"burst": 100000}}' '{"cpu": {"quota": -1, "period": 100000}}' \
-			'{"memory": {"disableOOMKiller": true}}' '{"memory": {"limit": 9223372036854775808}}' '{"unified": {"memory.max": "max"}}' \
-			'{"Memory": {"limit": 268435456}}' '{"network": {"classID": 1}}' '{"rdma": {"mlx5_1": {"hcaHandles": 3}}}' '[]' 'null' '""'; do
+		for change in '{"memory": {"limit": 268435456}}' '{"memory": {"limit": -1, "swap": -1}}' '{"pids": {"limit": 99}}' \
+			'{"cpu": {"quota": 0, "period": 1000}}' '{"cpu": {"burst": 100000}}' '{"cpu": {"quota": -1, "period": 100000}}'; do
 			run quod update -r - c1 <<<"$change"
 			echo "$change: $output"
-			[ "$status" != 0 ]
+			[ "$status" = 0 ]
+			[[ $output == "quod: held to profile 'small': /"*" (resources."*")" ]]
+			[ "$(bounds)" = "$before" ]
 		done
-		[ "$before" = "$(grep -rs . /sys/fs/cgroup/*/c1/{memory.limit_in_bytes,memory.soft_limit_in_bytes,pids.max,cpu.cfs_quota_us,cpu.cfs_period_us} \
-			/sys/fs/cgroup/c1/{memory.max,pids.max,cpu.max} || :)" ]
-		[ -n "$before" ]
+		for change in '{"pids": {"limit": 0, "limit": 99}}' '{"memory": {"disableOOMKiller": true}}' '{"memory": {"limit": 9223372036854775808}}' \
+			'{"Memory": {"limit": 268435456}}' '{"network": {"classID": 1}}' '{"rdma": {"mlx5_1": {"hcaHandles": 3}}}' '[]' 'null' '""' \
+			'{"cpu": {"realtimeRuntime": 950000}}' '{"cpu": {"realtimePeriod": 1000000}}'; do
+			run quod update -r - c1 <<<"$change"
+			echo "$change: $output"
+			[ "$status" = 1 ]
+		done
+		for change in --memory-swap=-1 --cpu-rt-runtime=950000 --cpu-rt-period=1000000; do # refused, or the runtime fails: not raised
+			run quod update "$change" c1
+			[ "$(bounds)" = "$before" ]
+		done
 		quod delete --force c1
 	done
 }

@@ -213,31 +213,47 @@ lowers_resources() {
 	both_runtimes lowers_resources
 }
 
-keeps_the_bounds() {
+# What is over the profile is lowered to it, and one line says so: here, in the runtime's log and in the audit trail.
+lowers_to_the_bounds() {
+	local log=$BATS_TEST_TMPDIR/log.json
 	start
-	run quod update --memory 536870912 c1
+	quod update --memory 104857600 --pids-limit 50 c1
+	rm -f "$log"
+	run quod --log "$log" --log-format json update -r - c1 <<<'{ "pids": { "limit": -1 }, "memory": { "limit": 999999999999 } }'
 	echo "$output"
-	[ "$status" = 1 ]
-	[[ $output = "quod: refused by profile 'small': /memory/limit: "* ]]
-	run quod update --pids-limit -1 c1
-	[ "$status" = 1 ]
-	[[ $output = *"/pids/limit"* ]]
+	[ "$status" = 0 ]
+	[ "${#lines[@]}" = 1 ]
+	[ "$output" = "quod: held to profile 'small': /memory/limit: 999999999999 is over the profile's 256M (resources.memory); /pids/limit: -1 is over the profile's 100 (resources.pids)" ]
+	[ "$(jq -r 'select(.level == "warning").msg' "$log")" = "$output" ]
+	[ "quod: $(jq -rs 'map(select(.event == "update"))[-1].held' /var/log/quod/audit.jsonl)" = "$output" ]
+	[ "$(cgroup_file memory.limit_in_bytes memory || cgroup_file memory.max .)" = 268435456 ]
+	[ "$(cgroup_file pids.max pids || cgroup_file pids.max .)" = 100 ]
 	run quod update --cpu-quota -1 c1
-	[ "$status" = 1 ]
+	[ "$status" = 0 ]
 	[[ $output = *"/cpu/quota"* ]]
 	run quod update --cpu-period 1000 c1
-	[ "$status" = 1 ]
+	[ "$status" = 0 ]
 	[[ $output = *"/cpu/quota"* ]]
-	run quod update -r - c1 <<<'{ "pids": { "limit": -1 }, "memory": { "limit": 999999999999 } }'
-	echo "$output"
-	[ "$status" = 1 ]
-	[ "${#lines[@]}" = 1 ]
-	[[ $output = *"/memory/limit"*"; "*"/pids/limit"* ]]
-	run quod update -r - c1 <<<'{ "frob": 1 }'
+	[ "$(quod update --pids-limit 60 c1 2>&1)" = "" ]
+	[ "$(jq -rs 'map(select(.event == "update"))[-1].held' /var/log/quod/audit.jsonl)" = null ]
+}
+# bats test_tags=v2
+@test "commands: update over the profile's bounds ends at them, and says so" {
+	both_runtimes lowers_to_the_bounds
+}
+
+refuses_what_cannot_be_lowered() {
+	start
+	run quod update -r - c1 <<<'{ "frob": 1, "pids": { "limit": 5 } }'
 	[ "$status" = 1 ]
 	run quod update -r - c1 <<<'{ "memory": { "limit": 1, "limit": 2 } }'
 	[ "$status" = 1 ]
-	run quod update -r - c1 <<<'{ "devices": [ { "allow": true, "access": "rwm" } ] }'
+	run quod update -r - c1 <<<'{ "memory": { "disableOOMKiller": true }, "cpu": { "realtimeRuntime": 1000 }, "pids": { "limit": 5 } }'
+	echo "$output"
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output = "quod: refused by profile 'small': /cpu/realtimeRuntime: "*"; /memory/disableOOMKiller: "* ]]
+	run quod update -r - c1 <<<'{ "devices": [ { "allow": true, "access": "rwm" } ], "pids": { "limit": 5 } }'
 	echo "$output"
 	[ "$status" = 1 ]
 	run quod update -r /dev/zero c1
@@ -245,8 +261,8 @@ keeps_the_bounds() {
 	[ "$(cgroup_file pids.max pids || cgroup_file pids.max .)" = 100 ]
 }
 # bats test_tags=v2
-@test "commands: update never goes over the profile's bounds, and says every reason" {
-	both_runtimes keeps_the_bounds
+@test "commands: update refuses what no bound lowers, says every reason, and changes nothing" {
+	both_runtimes refuses_what_cannot_be_lowered
 }
 
 refuses_the_halted() {

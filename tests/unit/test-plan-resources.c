@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit tests of shim/policy/resources*.c: lowered at create, refused at update. */
+/* Unit tests of shim/policy/resources*.c: written and lowered at create, lowered at update. */
 #include "tests/unit/plan-tools.h"
 
 #define G (UINT64_C(1) << 30)
@@ -157,9 +157,30 @@ static void test_others(void)
 		   "no number of processes is none to the runtimes");
 	is_planned(&two, CPU ",'memory':{'limit':5,'swap':5},'pids':{'limit':7}",
 		   "{" CPU ",'memory':{'limit':5,'swap':5},'pids':{'limit':7}}", "fewer processes stand");
-	is_refused("'unified':{'memory.max':'max'}",
+	is_planned(&two, CPU ",'memory':{'limit':5,'swap':5}," PIDS ",'unified':{'memory.max':'max','cpu.max':'max','pids.max':'513'}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		   ",'unified':{'memory.max':'4294967296','cpu.max':'200000 100000','pids.max':'512'}}",
+		   "a unified key that the profile bounds is lowered to it");
+	is_planned(&two,
+		   CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		       ",'unified':{'memory.swap.max':'1','cpu.max':'300000 100000','cpu.max.burst':'5','memory.high':'max'}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		   ",'unified':{'memory.swap.max':'0','cpu.max':'200000 100000','cpu.max.burst':'0','memory.high':'4294967296'}}",
+		   "so are swap, a burst and the rest");
+	is_planned(&two,
+		   CPU ",'memory':{'limit':5,'swap':5}," PIDS ",'unified':{'memory.max':'7','cpu.max':'50000','pids.max':'512'}",
+		   "{" CPU ",'memory':{'limit':5,'swap':5}," PIDS
+		   ",'unified':{'memory.max':'7','cpu.max':'50000 100000','pids.max':'512'}}",
+		   "a lower one stands, its period is said");
+	is_refused("'unified':{'memory.max':'4G'}", "memory.max is not to be set this way",
+		   "what the kernel reads and this doesn't is refused");
+	is_refused("'unified':{'cpu.max':'100000 max'}", "cpu.max is not to be set this way", "as is no period");
+	is_refused("'unified':{'pids.max':'-1'}", "pids.max is not to be set this way", "and no number");
+	with_swap.cgroup_version = 1;
+	is_refused("'unified':{'memory.max':'5'}",
 		   "/linux/resources/unified/memory.max: memory.max is not to be set this way (resources)",
-		   "a unified key that the profile bounds is refused");
+		   "where there is no version 2 each of them is refused");
+	with_swap.cgroup_version = 2;
 	is_refused("'unified':{'cgroup.type':'threaded'}", "cgroup.type is not to be set this way",
 		   "so is one of the tree itself");
 	is_refused("'unified':{'memory.min':'4G'}", "memory.min is not to be set this way",
@@ -179,7 +200,42 @@ static void test_others(void)
 		   "{'network':{},'rdma':{},'blockIO':{'weight':10}}", "empty ones and I/O weights pass");
 }
 
-static void is_update(const char *text, const char *wanted, const char *what)
+static char *print_told(const struct plan *plan)
+{
+	struct buf buf = BUF_INIT;
+
+	buf_puts(&buf, "");
+	for (size_t i = 0; i < plan->lowered_count; i++)
+		buf_printf(&buf, "%s%s: %s (%s)", i ? "; " : "", plan->lowered[i].pointer, plan->lowered[i].text, plan->lowered[i].key);
+	return buf_steal(&buf);
+}
+
+/* What comes out, what is told of it, and that once more changes nothing. */
+static void is_lowered(const char *text, const char *wanted, const char *told, const char *what)
+{
+	cleanup_json_tree struct json_tree *tree = parse_text(text), *planned = parse_text("{'memory':{'limit':3000,'swap':3000}}");
+	struct oci_config config = { .resources = json_root(planned) };
+	struct plan_input input = { .profile = &two, .facts = &with_swap, .config = &config };
+	cleanup_free char *said = NULL;
+	cleanup_buf struct buf buf = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct plan plan;
+
+	plan_make_update(&input, json_root(tree), &plan);
+	said = print_told(&plan);
+	OK(!plan.refusal_count && !oci_edits_apply(&plan.edits, tree, &err), "update: nothing is refused: %s", what);
+	json_print(&buf, json_root(tree), 0);
+	for (char *at = buf.data; *at; at++)
+		*at = *at == '"' ? '\'' : *at;
+	IS_STR(buf.data, wanted, "update: %s", what);
+	IS_STR(said, told, "update: and is told: %s", what);
+	plan_release(&plan);
+	plan_make_update(&input, json_root(tree), &plan);
+	OK(!plan.edits.count && !plan.lowered_count && !plan.refusal_count, "update: settled: %s", what);
+	plan_release(&plan);
+}
+
+static void is_no_update(const char *text, const char *wanted, const char *what)
 {
 	struct plan_input input = { .profile = &two, .facts = &with_swap };
 	cleanup_json_tree struct json_tree *tree = parse_text(text);
@@ -189,49 +245,60 @@ static void is_update(const char *text, const char *wanted, const char *what)
 	plan_make_update(&input, json_root(tree), &plan);
 	refusals = print_refusals(&plan);
 	IS_STR(refusals, wanted, "update: %s", what);
-	OK(!plan.edits.count, "update: and nothing is changed");
 	plan_release(&plan);
 }
 
 static void test_update(void)
 {
-	is_update("{'memory':{'limit':1000,'swap':1000},'cpu':{'quota':100000,'period':100000},'pids':{'limit':5}}", "",
-		  "what stays under the profile passes");
-	is_update("{'memory':{'limit':0,'swap':0},'cpu':{'shares':5},'pids':{'limit':0}}", "", "0 means unchanged");
-	is_update("{'memory':{'limit':8589934592},'pids':{'limit':4096}}",
-		  "/memory/limit: 8589934592 is over the profile's 4G (resources.memory); /pids/limit: 4096 is over "
-		  "the profile's 512 (resources.pids)",
-		  "each value over the profile's is named");
-	is_update("{'memory':{'limit':-1},'pids':{'limit':-1}}",
-		  "/memory/limit: -1 is over the profile's 4G (resources.memory); /pids/limit: -1 is over the "
-		  "profile's 512 (resources.pids)",
-		  "unlimited is over");
-	is_update("{'cpu':{'quota':400000,'period':100000}}",
-		  "/cpu/quota: 400000 of 100000 microseconds is over the profile's 2.000 CPUs (resources.cpus)",
-		  "more CPU is refused");
-	is_update("{'cpu':{'quota':-1}}", "/cpu/quota: quota and period can only be changed together (resources.cpus)",
-		  "a quota alone is refused");
-	is_update("{'cpu':{'period':1000}}",
-		  "/cpu/period: quota and period can only be changed together (resources.cpus)",
-		  "so is a period alone, which would change the share");
-	is_update("{'cpu':{'burst':1000}}", "/cpu/burst: a burst over the quota is not allowed (resources.cpus)",
-		  "a burst is refused");
-	is_update("{'memory':{'limit':1000,'swap':2000}}",
-		  "/memory/swap: 2000 is over the profile's swap beside memory (resources.swap)",
-		  "swap over the profile's is refused");
-	is_update("{'memory':{'swap':2000}}",
-		  "/memory/swap: memory and swap can only be changed together (resources.swap)",
-		  "swap alone says nothing");
-	is_update("{'unified':{'memory.max':'max'}}",
-		  "/unified/memory.max: memory.max is not to be set this way (resources)", "unified keys as at create");
-	is_update("{'devices':[{'allow':false,'access':'rwm'},{'allow':true,'type':'c','major':1,'minor':3,'access':'"
-		  "rwm'}]}",
-		  "", "the ordinary device rules pass");
-	is_update("{'devices':[{'allow':true,'access':'rwm'}]}",
-		  "/devices/0: all devices (a privileged container) are not allowed (devices.allow)",
-		  "all devices are refused");
-	is_update("{'memory':{'limit':'1'}}", "/memory/limit: is a string, not an integer (config)",
-		  "a value of another type is refused");
+	is_lowered("{'memory':{'limit':1000,'swap':1000},'cpu':{'quota':100000,'period':100000},'pids':{'limit':5}}",
+		   "{'memory':{'limit':1000,'swap':1000},'cpu':{'quota':100000,'period':100000},'pids':{'limit':5}}", "",
+		   "what stays under the profile passes");
+	is_lowered("{'memory':{'limit':0,'swap':0},'cpu':{'shares':5},'pids':{'limit':0}}",
+		   "{'memory':{'limit':0,'swap':0},'cpu':{'shares':5},'pids':{'limit':0}}", "", "0 means unchanged");
+	is_lowered("{'memory':{'limit':8589934592},'pids':{'limit':2048}}",
+		   "{'memory':{'limit':4294967296},'pids':{'limit':512}}",
+		   "/memory/limit: 8589934592 is over the profile's 4G (resources.memory); /pids/limit: 2048 is over the "
+		   "profile's 512 (resources.pids)",
+		   "each value over the profile's is lowered and named, what isn't given stays");
+	is_lowered("{'memory':{'limit':-1,'swap':-1,'reservation':-1},'pids':{'limit':-1}}",
+		   "{'memory':{'limit':4294967296,'swap':4294967296,'reservation':4294967296},'pids':{'limit':512}}",
+		   "/memory/limit: -1 is over the profile's 4G (resources.memory); /memory/reservation: -1 is over the profile's 4G "
+		   "(resources.memory); /memory/swap: -1 is over the profile's swap beside memory (resources.swap); /pids/limit: -1 "
+		   "is over the profile's 512 (resources.pids)",
+		   "unlimited is over");
+	is_lowered("{'cpu':{'quota':400000,'period':50000,'burst':1000}}", "{'cpu':{'quota':100000,'period':50000}}",
+		   "/cpu/quota: 400000 of 50000 microseconds is over the profile's 2.000 CPUs (resources.cpus); /cpu/burst: 1000 is "
+		   "a burst over the profile's share (resources.cpus)",
+		   "more CPU is lowered in its own period, a burst goes");
+	is_lowered("{'memory':{'limit':1000,'swap':2000}}", "{'memory':{'limit':1000,'swap':1000}}",
+		   "/memory/swap: 2000 is over the profile's swap beside memory (resources.swap)",
+		   "swap over the profile's is lowered");
+	is_lowered("{'memory':{'swap':-1}}", "{'memory':{}}",
+		   "/memory/swap: -1 is over the profile's swap beside memory (resources.swap)",
+		   "swap alone over what was planned leaves that");
+	is_lowered("{'unified':{'memory.max':'max','cpu.weight':'5'}}", "{'unified':{'memory.max':'4294967296','cpu.weight':'5'}}",
+		   "/unified/memory.max: max is over the profile's 4294967296 (resources.memory)", "unified keys as at create");
+	is_lowered("{'devices':[{'allow':false,'access':'rwm'},{'allow':true,'type':'c','major':1,'minor':3,'access':'rwm'}]}",
+		   "{'devices':[{'allow':false,'access':'rwm'},{'allow':true,'type':'c','major':1,'minor':3,'access':'rwm'}]}", "",
+		   "the ordinary device rules pass");
+}
+
+static void test_no_update(void)
+{
+	is_no_update("{'cpu':{'quota':-1}}", "/cpu/quota: quota and period can only be changed together (resources.cpus)",
+		     "a quota alone is refused");
+	is_no_update("{'cpu':{'period':1000}}", "/cpu/period: quota and period can only be changed together (resources.cpus)",
+		     "so is a period alone, which would change the share");
+	is_no_update("{'cpu':{'quota':5,'period':5}}", "/cpu/period: is not between 1000 and 1000000 microseconds (resources.cpus)",
+		     "and a period that the kernel doesn't take");
+	is_no_update("{'memory':{'swap':2000}}", "/memory/swap: memory and swap can only be changed together (resources.swap)",
+		     "swap alone, lower, says nothing");
+	is_no_update("{'memory':{'disableOOMKiller':true}}",
+		     "/memory/disableOOMKiller: the OOM killer can't be switched off (resources.memory)", "the OOM killer stays");
+	is_no_update("{'devices':[{'allow':true,'access':'rwm'}]}",
+		     "/devices/0: all devices (a privileged container) are not allowed (devices.allow)", "all devices are refused");
+	is_no_update("{'memory':{'limit':'1'}}", "/memory/limit: is a string, not an integer (config)",
+		     "a value of another type is refused");
 }
 
 int main(void)
@@ -243,5 +310,6 @@ int main(void)
 	test_swap_accounting();
 	test_others();
 	test_update();
+	test_no_update();
 	return tap_done();
 }

@@ -332,12 +332,37 @@ static inline void compare_hooks(struct widening *w)
 	compare_hook_list(w, "/hooks/poststop", false);
 }
 
+static inline void judge_unified(struct widening *w, const struct json *unified)
+{
+	const struct {
+		const char *name;
+		uint64_t bound;
+	} keys[] = {
+		{ "memory.max", w->profile->resources.memory }, { "memory.high", w->profile->resources.memory },
+		{ "memory.swap.max", w->profile->resources.swap }, { "pids.max", w->profile->resources.pids },
+		{ "cpu.max.burst", w->profile->resources.cpus_milli == LIMIT_UNLIMITED ? UINT64_MAX : 0 },
+	};
+	const char *cpu = json_string(json_get(unified, "cpu.max"));
+	unsigned long long quota = 0, period = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *text = json_string(json_get(unified, keys[i].name));
+
+		if (text && keys[i].bound != UINT64_MAX &&
+		    (w->facts->cgroup_version != 2 || !strcmp(text, "max") || strtoull(text, NULL, 10) > keys[i].bound))
+			complain(w, "unified %s", keys[i].name);
+	}
+	if (cpu && w->profile->resources.cpus_milli != LIMIT_UNLIMITED &&
+	    (w->facts->cgroup_version != 2 || sscanf(cpu, "%llu %llu", &quota, &period) != 2 || !period ||
+	     quota * 1000 / period > (w->profile->resources.cpus_milli < 1 ? 1 : w->profile->resources.cpus_milli)))
+		complain(w, "unified cpu.max %s", cpu);
+}
+
 /* What nobody may have got through at all, in a document that was accepted. */
 static inline void judge_accepted(struct widening *w)
 {
 	const char *propagation = json_string(in_planned(w, "/linux/rootfsPropagation"));
 	const struct json *annotations = in_planned(w, "/annotations"), *sysctls = in_planned(w, "/linux/sysctl");
-	const struct json *unified = in_planned(w, "/linux/resources/unified");
 
 	if (propagation && (strstr(propagation, "shared") || strstr(propagation, "slave")))
 		complain(w, "rootfsPropagation is %s", propagation);
@@ -354,10 +379,7 @@ static inline void judge_accepted(struct widening *w)
 		    strcmp(name, "net.ipv4.ping_group_range"))
 			complain(w, "sysctl %s", name);
 	}
-	for (size_t i = 0; json_is(unified, JSON_OBJECT) && i < unified->count; i++)
-		if (!strncmp(unified->members[i].name, "memory.max", 10) || !strncmp(unified->members[i].name, "pids.", 5) ||
-		    !strncmp(unified->members[i].name, "cpu.max", 7) || !strncmp(unified->members[i].name, "memory.swap", 11))
-			complain(w, "unified %s", unified->members[i].name);
+	judge_unified(w, in_planned(w, "/linux/resources/unified"));
 }
 
 static inline void remove_empty(struct json_tree *tree, const char *pointer)
@@ -382,7 +404,9 @@ static inline char *print_rest(const struct json *root)
 		"/linux/readonlyPaths", "/linux/namespaces", "/linux/rootfsPropagation", "/linux/resources/devices",
 		"/linux/resources/cpu/quota", "/linux/resources/cpu/period", "/linux/resources/cpu/burst",
 		"/linux/resources/memory/limit", "/linux/resources/memory/swap", "/linux/resources/memory/reservation",
-		"/linux/resources/pids/limit",
+		"/linux/resources/pids/limit", "/linux/resources/unified/memory.max", "/linux/resources/unified/memory.high",
+		"/linux/resources/unified/memory.swap.max", "/linux/resources/unified/memory.swap.high",
+		"/linux/resources/unified/pids.max", "/linux/resources/unified/cpu.max", "/linux/resources/unified/cpu.max.burst",
 	};
 	static const char *const made[] = { "/linux/resources/cpu", "/linux/resources/memory", "/linux/resources/pids",
 					    "/linux/resources", "/hooks", "/process/user", "/root" };
