@@ -135,7 +135,7 @@ static bool records_connections(const struct hook *hook)
 static int make_names(struct hook *hook, const struct ruleset *ruleset, struct err *err)
 {
 	cleanup_buf struct buf block = BUF_INIT;
-	int r = name_rules_make(hook->profile, &ruleset->never, &block, err);
+	int r = name_rules_make(hook->profile, &ruleset->never, NULL, &block, err);
 
 	if (r)
 		return r;

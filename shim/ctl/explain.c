@@ -13,6 +13,7 @@
 #include "shim/base/cleanup.h"
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/find.h"
+#include "shim/ctl/openings.h"
 #include "shim/ctl/table.h"
 #include "shim/decide.h"
 #include "shim/invocation.h"
@@ -21,6 +22,7 @@
 /* What is explained: a bundle, and the root and id that a runtime would be called with. */
 struct subject {
 	char *bundle, *root, *id;
+	struct openings openings;	/* of a container: quodctl allow */
 	const char *profile;		/* --profile; NULL */
 };
 
@@ -29,6 +31,7 @@ static void subject_release(struct subject *subject)
 	free(subject->bundle);
 	free(subject->root);
 	free(subject->id);
+	openings_release(&subject->openings);
 }
 
 /* containerd keeps bundles at .../io.containerd.runtime.v2.task/NAMESPACE/ID, Podman at .../ID/userdata. */
@@ -69,6 +72,7 @@ static int find_subject(const struct ctl *ctl, const char *name, struct subject 
 	r = container_find(&ctl->places, name, &record, &dir_fd, err);
 	if (r)
 		return r;
+	openings_read(ctl, dir_fd, &subject->openings);
 	subject->bundle = alloc_copy(record.bundle);
 	subject->root = alloc_copy(record.runtime_root);
 	subject->id = alloc_copy(record.id);
@@ -169,7 +173,35 @@ static void print_profile(const struct decision *decision, const char *runtime)
 	print_egress(profile);
 }
 
-static void print_for_people(const struct decision *decision, const char *runtime)
+static void print_openings(const struct openings *openings)
+{
+	for (size_t i = 0; i < openings->count; i++) {
+		cleanup_buf struct buf left = BUF_INIT;
+
+		opening_print_left(&left, &openings->items[i]);
+		ctl_put("opened for a while: ");
+		ctl_put(openings->items[i].text);
+		printf(" (%s)\n", left.data);
+	}
+}
+
+static struct json *openings_to_json(struct json_tree *tree, const struct openings *openings)
+{
+	struct json *list = json_make_array(tree);
+
+	for (size_t i = 0; i < openings->count; i++) {
+		struct json *one = json_make_object(tree);
+		cleanup_buf struct buf left = BUF_INIT;
+
+		opening_print_left(&left, &openings->items[i]);
+		json_set(tree, one, "entry", json_make_string(tree, openings->items[i].text));
+		json_set(tree, one, "left", json_make_string(tree, left.data));
+		json_append(tree, list, one);
+	}
+	return list;
+}
+
+static void print_for_people(const struct decision *decision, const struct openings *openings, const char *runtime)
 {
 	if (decision->selection.is_unmanaged) {
 		printf("%s (chosen by %s): handed on as it is, and recorded\n", selection_name(&decision->selection),
@@ -177,6 +209,7 @@ static void print_for_people(const struct decision *decision, const char *runtim
 		return;
 	}
 	print_profile(decision, runtime);
+	print_openings(openings);
 	for (size_t i = 0; i < decision->plan.notes.count; i++) {
 		ctl_put("not in force: ");
 		ctl_put(decision->plan.notes.items[i]);
@@ -238,7 +271,7 @@ static struct json *bound_to_json(struct json_tree *tree, const struct profile *
 	return node;
 }
 
-static int print_as_json(const struct decision *decision, struct err *err)
+static int print_as_json(const struct decision *decision, const struct openings *openings, struct err *err)
 {
 	cleanup_json_tree struct json_tree *tree = json_tree_new(), *edits = NULL;
 	struct json *node = json_make_object(tree), *notes = json_make_array(tree), *rules = json_make_object(tree);
@@ -267,6 +300,7 @@ static int print_as_json(const struct decision *decision, struct err *err)
 	count_ranges("deny", &decision->plan.ruleset.deny, tree, rules);
 	count_ranges("ingress", &decision->plan.ruleset.ingress, tree, rules);
 	json_set(tree, node, "ranges", rules);
+	json_set(tree, node, "opened", openings_to_json(tree, openings));
 	json_set(tree, node, "names_bound_by", bound_to_json(tree, decision->selection.profile));
 	json_set(tree, node, "resolved", profile_to_json(decision->selection.profile, tree));
 	ctl_print_json(node);
@@ -314,9 +348,9 @@ int explain_main(struct ctl *ctl)
 	if (!r)
 		r = decide_as(ctl, &subject, &decision, &runtime, &err);
 	if (!r && ctl->json)
-		r = print_as_json(&decision, &err);
+		r = print_as_json(&decision, &subject.openings, &err);
 	else if (!r)
-		print_for_people(&decision, runtime ? runtime : "");
+		print_for_people(&decision, &subject.openings, runtime ? runtime : "");
 	status = r == -EACCES || r == -EDQUOT ? (ctl_fail("%s", err.text), CTL_NO) : r ? ctl_fail("%s", err.text) :
 		 decision.has_plan && decision.plan.refusal_count ? CTL_NO : CTL_YES;
 	decision_release(&decision);

@@ -15,6 +15,7 @@
 #include "shim/base/file.h"
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/find.h"
+#include "shim/ctl/openings.h"
 #include "shim/ctl/table.h"
 #include "shim/policy/selection.h"
 
@@ -81,6 +82,7 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	struct record record = { .tree = NULL };
 	struct profile *profile = NULL;
 	struct json_tree *config = NULL;
+	struct openings openings = { NULL, 0 };
 	struct err err = ERR_INIT;
 	cleanup_close int state_fd = -1;
 	struct proof verify = { .record = &record, .stage = PROOF_RUNNING };
@@ -99,6 +101,8 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 		r = read_config(state_fd, &config, &err);
 	verify.profile = profile;
 	verify.is_halted = state_fd >= 0 && faccessat(state_fd, "halted", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	openings_read(ctl, state_fd, &openings);
+	verify.is_opened = openings.count;
 	verify.config = config ? json_root(config) : NULL;
 	if (!r)
 		r = proof_look(&verify, &ctl->places, &err);
@@ -111,6 +115,7 @@ static int verify_one(const struct ctl *ctl, const char *name, struct json_tree 
 	else
 		print_rows(&verify);
 	proof_release(&verify);
+	openings_release(&openings);
 	json_tree_free(config);
 	profile_free(profile);
 	record_release(&record);

@@ -10,6 +10,7 @@
 #include "shim/base/cleanup.h"
 #include "shim/ctl/ctl.h"
 #include "shim/ctl/find.h"
+#include "shim/ctl/openings.h"
 #include "shim/ctl/profile.h"
 #include "shim/facts.h"
 #include "shim/policy/reach.h"
@@ -20,6 +21,7 @@ struct subject {
 	struct record record;		/* tree NULL: of a profile */
 	struct profile *profile;
 	struct ruleset ruleset;
+	struct openings openings;	/* quodctl allow */
 	bool joins_network;
 };
 
@@ -27,6 +29,7 @@ static void subject_release(struct subject *subject)
 {
 	profile_free(subject->profile);
 	ruleset_release(&subject->ruleset);
+	openings_release(&subject->openings);
 	if (subject->record.tree)
 		record_release(&subject->record);
 }
@@ -42,6 +45,7 @@ static int load_container(const struct ctl *ctl, const char *name, struct subjec
 	rules = json_get(subject->record.plan, "ruleset");
 	if (!rules)
 		return err_set(err, ENOENT, "container %s: nothing was planned for it: it runs unmanaged", name);
+	openings_read(ctl, dir_fd, &subject->openings);
 	subject->joins_network = json_bool(json_get(subject->record.plan, "joins_network"), false);
 	r = profile_from_json(subject->record.profile_json, subject->record.profile, &subject->profile, err);
 	return r ? r : ruleset_from_json(rules, &subject->ruleset, err);
@@ -131,6 +135,24 @@ static void print(const struct ctl *ctl, const struct subject *subject, const ch
 	ctl_print_json(node);
 }
 
+/* What the profile does not let out may be open for a while. */
+static void judge_openings(const struct subject *subject, const struct reach_question *question, struct reach_answer *answer)
+{
+	for (size_t i = 0; i < subject->openings.count && !answer->is_allowed; i++) {
+		const struct opening *opening = &subject->openings.items[i];
+		cleanup_buf struct buf left = BUF_INIT;
+		cleanup_free char *text = NULL;
+
+		if (!opening_reaches(subject->profile, &subject->ruleset, opening, question))
+			continue;
+		opening_print_left(&left, opening);
+		text = alloc_printf("quodctl allow '%s' (%s)", opening->text, left.data);
+		reach_release(answer);
+		*answer = (struct reach_answer){ .is_allowed = true };
+		strings_add(&answer->by, text);
+	}
+}
+
 /* What holds whatever the entries say. */
 static void add_notes(const struct subject *subject, struct reach_answer *answer)
 {
@@ -150,6 +172,7 @@ static int ask(struct ctl *ctl, struct subject *subject, const char *text, int l
 		return ctl_fail("%s", err->text);
 	}
 	reach_judge(subject->profile, &subject->ruleset, &question, &answer);
+	judge_openings(subject, &question, &answer);
 	add_notes(subject, &answer);
 	print(ctl, subject, text, &answer);
 	status = answer.is_allowed ? CTL_YES : CTL_NO;

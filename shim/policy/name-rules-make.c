@@ -122,7 +122,28 @@ static void add_layer(struct maker *maker, const struct profile_layer *layer, bo
 	maker->layer_count++;
 }
 
-int name_rules_make(const struct profile *profile, const struct rule_ranges *never, struct buf *block, struct err *err)
+static void end_added(struct maker *maker, uint32_t from, const struct name_addition *addition, uint32_t layer)
+{
+	for (uint32_t i = from; i < maker->count; i++) {
+		maker->rules[i].until_ms = addition->until_ms;
+		maker->rules[i].layer = (uint8_t)layer;
+	}
+}
+
+/* In every layer: all of them must agree. */
+static void add_additions(struct maker *maker, const struct name_additions *additions)
+{
+	for (size_t i = 0; i < additions->count; i++)
+		for (uint32_t layer = 0; layer < maker->layer_count; layer++) {
+			uint32_t from = maker->count;
+
+			add_allowed(maker, additions->items[i].entry);
+			end_added(maker, from, &additions->items[i], layer);
+		}
+}
+
+int name_rules_make(const struct profile *profile, const struct rule_ranges *never, const struct name_additions *additions,
+		    struct buf *block, struct err *err)
 {
 	struct maker maker = { .texts = BUF_INIT };
 	size_t layers = profile_layer_count(profile);
@@ -134,6 +155,8 @@ int name_rules_make(const struct profile *profile, const struct rule_ranges *nev
 		if (layer.lists & LIST_EGRESS)
 			add_layer(&maker, &layer, layers == 1 && !(profile->audit_record & AUDIT_CONNECTIONS));
 	}
+	if (additions)
+		add_additions(&maker, additions);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(&maker, &profile->egress.deny[i]);
 	buf_put(&maker.texts, "", 1);	/* never empty */

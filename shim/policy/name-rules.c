@@ -74,6 +74,15 @@ static bool is_matched(const struct name_rules *rules, const struct name_rule *r
 	return is_name_rule(rule) && name_is_matched((enum entry_kind)rule->kind, text_of(rules, rule->name), name);
 }
 
+void name_rules_end(struct name_rules *rules, uint64_t boot_ms)
+{
+	struct name_rule *items = (struct name_rule *)(rules + 1);
+
+	for (uint32_t i = 0; i < rules->rule_count; i++)
+		if (items[i].until_ms && items[i].until_ms <= boot_ms)
+			items[i].protocols = 0;
+}
+
 /* The exceptions behind a denying rule that have to do with the name lie behind it in `denies`, in the same order. */
 static void find(const struct name_rules *rules, const char *name, struct name_found *found)
 {
@@ -104,11 +113,12 @@ struct way {
 	const struct address *address;
 	unsigned protocol;	/* one of ON_* */
 	uint16_t port;
+	bool lasts;		/* by what lasts alone */
 };
 
 static bool covers(const struct name_rule *rule, const struct way *way)
 {
-	return (rule->protocols & way->protocol) &&
+	return !(way->lasts && rule->until_ms) && (rule->protocols & way->protocol) &&
 	       (way->protocol == ON_ICMP || (rule->port_first <= way->port && rule->port_last >= way->port));
 }
 
@@ -211,7 +221,7 @@ bool name_rules_find(const struct name_rules *rules, const char *name, struct na
 
 		for (size_t k = 0; k < ARRAY_SIZE(each_protocol); k++)
 			for (uint32_t port = rule->port_first; port <= rule->port_last; port++) {
-				struct way way = { NULL, each_protocol[k], (uint16_t)port };
+				struct way way = { NULL, each_protocol[k], (uint16_t)port, false };
 
 				if (covers(rule, &way) && is_open(rules, found, &way, STANDS_UNKNOWN))
 					return true;
@@ -260,6 +270,26 @@ static bool is_listed(const struct name_opening *openings, size_t count, const s
 	return false;
 }
 
+/* Until when a way is open that is open now. */
+static uint64_t open_until(const struct name_rules *rules, const struct name_found *found, const struct way *way, enum standing standing)
+{
+	struct way lasting = *way;
+	uint64_t until_ms = 0;
+
+	lasting.lasts = true;
+	if (is_open(rules, found, &lasting, standing) == is_open(rules, found, way, standing))
+		return 0;
+	for (uint32_t i = 0; i < rules->rule_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[i];
+		bool opens = rule->until_ms > until_ms && covers(rule, way) && !is_name_rule(rule) && opens_by_address(rule, way, standing);
+
+		for (size_t k = 0; k < found->allow_count && !opens; k++)
+			opens = found->allows[k] == i && rule->until_ms > until_ms && covers(rule, way) && opens_by_name(rule, way, standing);
+		until_ms = opens ? rule->until_ms : until_ms;
+	}
+	return until_ms == UINT64_MAX ? 0 : until_ms;
+}
+
 static uint8_t ip_protocol(unsigned protocol)
 {
 	return protocol == ON_TCP ? IPPROTO_TCP : protocol == ON_UDP ? IPPROTO_UDP : IPPROTO_ICMP;
@@ -277,8 +307,8 @@ size_t name_rules_open(const struct name_rules *rules, const struct name_found *
 
 		for (size_t k = 0; k < ARRAY_SIZE(each_protocol); k++)
 			for (uint32_t port = rule->port_first; port <= rule->port_last; port++) {
-				struct way way = { address, each_protocol[k], (uint16_t)port };
-				struct name_opening opening = { ip_protocol(way.protocol), 0, way.protocol == ON_ICMP ? 0 : way.port };
+				struct way way = { address, each_protocol[k], (uint16_t)port, false };
+				struct name_opening opening = { ip_protocol(way.protocol), 0, way.protocol == ON_ICMP ? 0 : way.port, 0 };
 
 				if (!covers(rule, &way) || is_listed(openings, count, &opening))
 					continue;
@@ -287,6 +317,7 @@ size_t name_rules_open(const struct name_rules *rules, const struct name_found *
 					continue;
 				if (count == room)
 					return 0;
+				opening.until_ms = open_until(rules, found, &way, standing);
 				openings[count++] = opening;
 			}
 	}
@@ -302,7 +333,7 @@ int32_t name_rules_entry(const struct name_rules *rules, const char *name, const
 {
 	enum standing standing = is_never_reachable(rules, place->address) ? STANDS_NEVER :
 				 address_is_public(place->address) ? STANDS_PUBLIC : STANDS_SPECIAL;
-	struct way way = { place->address, on_protocol(place->protocol), place->port };
+	struct way way = { place->address, on_protocol(place->protocol), place->port, false };
 	struct name_found found = { .allow_count = 0 };
 
 	if (name)

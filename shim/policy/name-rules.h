@@ -16,7 +16,8 @@
 #define NAME_RULES_MAX 4096u		/* rules of one profile */
 #define NAME_PORTS_MAX 16u		/* of one entry: each is an element of a hash in the kernel */
 #define NAME_LAYERS_MAX 32u
-#define NAME_PROFILE_SIZE 132
+#define NAME_PROFILE_SIZE 136
+#define NAME_RULES_BYTES_MAX (8u << 20)	/* of a block */
 
 enum name_role {
 	NAME_ALLOWS,
@@ -36,6 +37,7 @@ struct name_rule {
 	struct network network;		/* "@NETWORK", or the network itself */
 	uint32_t name;			/* offset in the texts */
 	uint32_t text;			/* the same, of the entry as it was written; of allowing rules */
+	uint64_t until_ms;		/* CLOCK_BOOTTIME, of an allowing rule that was added at run time; 0: it lasts */
 };
 
 /* Behind it: rule_count rules, never_count ranges, text_bytes of texts, each ended by a NUL. */
@@ -49,8 +51,11 @@ struct name_rules {
 	char profile[NAME_PROFILE_SIZE];
 };
 
-/* The block when it is whole and every offset in it leads to a text; else NULL. `memory` is aligned for uint32_t. */
+/* The block when it is whole and every offset in it leads to a text; else NULL. `memory` is aligned for uint64_t. */
 const struct name_rules *name_rules_check(const void *memory, size_t size);
+
+/* From now on what has run out allows nothing any more: for who has the block to himself. */
+void name_rules_end(struct name_rules *rules, uint64_t boot_ms);
 
 /* Which rules have to do with a name. */
 struct name_found {
@@ -72,6 +77,7 @@ struct name_opening {
 	uint8_t protocol;	/* IPPROTO_* */
 	uint8_t ways;		/* NAME_*, at least one */
 	uint16_t port;		/* 0 of ICMP */
+	uint64_t until_ms;	/* CLOCK_BOOTTIME; 0: as long as the rules are these */
 };
 
 /* What of an address the name opens: at most `room` openings; when there are more, none, as if nothing were open. 0: the
@@ -97,7 +103,18 @@ struct profile;
 /* egress.allow names hosts, or what is asked for is to be observed: DNS goes to the warden. */
 bool profile_has_names(const struct profile *profile);
 
-/* The block of a profile; `never` are the ranges of the ruleset. -E2BIG when there are too many rules. */
-int name_rules_make(const struct profile *profile, const struct rule_ranges *never, struct buf *block, struct err *err);
+/* What is allowed besides, for a while; what is denied stays so. */
+struct name_addition {
+	const struct entry *entry;	/* no group */
+	uint64_t until_ms;		/* CLOCK_BOOTTIME; UINT64_MAX: as long as the rules are these */
+};
+struct name_additions {
+	const struct name_addition *items;
+	size_t count;
+};
+
+/* The block of a profile; `never` are the ranges of the ruleset, `additions` may be NULL. -E2BIG when there are too many rules. */
+int name_rules_make(const struct profile *profile, const struct rule_ranges *never, const struct name_additions *additions,
+		    struct buf *block, struct err *err);
 
 #endif

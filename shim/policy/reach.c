@@ -70,7 +70,7 @@ static unsigned name_opens(const struct profile *profile, const struct ruleset *
 	struct err ignored = ERR_INIT;
 	size_t count;
 
-	if (name_rules_make(profile, &ruleset->never, &block, &ignored) < 0 || !(rules = name_rules_check(block.data, block.len)) ||
+	if (name_rules_make(profile, &ruleset->never, NULL, &block, &ignored) < 0 || !(rules = name_rules_check(block.data, block.len)) ||
 	    !name_rules_find(rules, question->name, &found))
 		return 0;
 	count = name_rules_open(rules, &found, address, openings, ARRAY_SIZE(openings));
@@ -87,7 +87,7 @@ static bool name_is_found(const struct profile *profile, const struct ruleset *r
 	struct name_found found;
 	struct err ignored = ERR_INIT;
 
-	return name_rules_make(profile, &ruleset->never, &block, &ignored) == 0 &&
+	return name_rules_make(profile, &ruleset->never, NULL, &block, &ignored) == 0 &&
 	       (rules = name_rules_check(block.data, block.len)) && name_rules_find(rules, name, &found);
 }
 

@@ -182,7 +182,7 @@ static void judge_table(struct proof *proof, const struct probe *probe)
 			   !probe->table.is_alive ? "closed: its gate does not renew it" :
 			   probe->table.observes ? "NOTHING IS REFUSED: table quod observes" : "table quod, policy drop",
 			   probe->table.is_owned ? ", owned by its gate" : "",
-			   has_opened(&probe->table) ? ", opened for a while besides (quodctl allow)" : "");
+			   proof->is_opened || has_opened(&probe->table) ? ", opened for a while besides (quodctl allow)" : "");
 }
 
 /* Without any route nothing can leave: the refusal then is the namespace's own. */

@@ -29,6 +29,7 @@ struct proof {
 	const struct json *config;	/* what the runtime was given */
 	enum proof_stage stage;
 	bool is_halted;			/* by an administrator: then nothing at all may pass */
+	bool is_opened;			/* something for a while (quodctl allow) */
 	struct spaces spaces;
 	struct proof_row *rows;
 	size_t count;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -30,15 +31,24 @@ int control_send(int fd, enum control_word word, struct err *err)
 	return send(fd, &order, sizeof(order), MSG_NOSIGNAL) == (ssize_t)sizeof(order) ? 0 : err_set_errno(err, errno, "guardian");
 }
 
-int control_send_open(int fd, const struct ruleset_opened *opened, size_t count, struct err *err)
+int control_send_change(int fd, struct control_change *change, int names_fd, struct err *err)
 {
-	struct control_open order = { .version = CONTROL_VERSION, .word = CONTROL_OPEN, .count = (uint32_t)count };
+	struct iovec part = { change, sizeof(*change) };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} beside = { { 0 } };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	if (count > RULESET_OPENED_MAX)
-		return err_set(err, E2BIG, "%zu ranges are more than can be opened (%u)", count, RULESET_OPENED_MAX);
-	for (size_t i = 0; i < count; i++)
-		order.opened[i] = opened[i];
-	return send(fd, &order, sizeof(order), MSG_NOSIGNAL) == (ssize_t)sizeof(order) ? 0 : err_set_errno(err, errno, "guardian");
+	change->version = CONTROL_VERSION;
+	change->word = CONTROL_CHANGE;
+	if (names_fd >= 0) {
+		message.msg_control = &beside;
+		message.msg_controllen = sizeof(beside.room);
+		beside.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&beside.head), &names_fd, sizeof(names_fd));
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*change) ? 0 : err_set_errno(err, errno, "guardian");
 }
 
 int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err)

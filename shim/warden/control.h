@@ -20,20 +20,29 @@ enum control_word {
 	CONTROL_LOOK = 1,	/* how it stands */
 	CONTROL_HALT,		/* freeze everything, close the network, and keep it so until CONTROL_RELEASE */
 	CONTROL_RELEASE,
-	CONTROL_OPEN,		/* a struct control_open: replaces all that was opened at run time */
+	CONTROL_CHANGE = 5,	/* a struct control_change: other rules from now on, all of it or nothing */
 };
 
 struct control_order {
 	uint32_t version, word;
 };
 
-struct control_open {
-	uint32_t version, word, count, reserved;
+/* What a change has. */
+enum control_part {
+	CONTROL_NAMES = 1,	/* a descriptor comes beside it: a sealed memory file, struct name_rules */
+	CONTROL_OPENED = 2,	/* `opened` replaces all that was opened at run time */
+};
+
+struct control_change {
+	uint32_t version, word;
+	uint32_t parts, count;
 	struct ruleset_opened opened[RULESET_OPENED_MAX];
 };
 
-/* HALT and RELEASE are answered when it is so, or after CONTROL_WAIT_MS as it stands then. */
+/* HALT and RELEASE are answered when it is so, or after CONTROL_WAIT_MS as it stands then; a CHANGE when it is done or can't be,
+ * which may take CONTROL_CHANGE_MS. */
 #define CONTROL_WAIT_MS 2000u
+#define CONTROL_CHANGE_MS 5000u
 
 struct control_answer {
 	uint32_t version, word;
@@ -50,7 +59,7 @@ struct control_answer {
 /* A descriptor; -ENOENT when no guardian was ever there, -ECONNREFUSED when it has gone. */
 int control_connect(int state_dir_fd, struct err *err);
 int control_send(int fd, enum control_word word, struct err *err);
-int control_send_open(int fd, const struct ruleset_opened *opened, size_t count, struct err *err);
+int control_send_change(int fd, struct control_change *change, int names_fd, struct err *err);	/* names_fd -1: without */
 int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err);
 
 #endif

@@ -122,8 +122,8 @@ static int filter(const struct warden *warden, bool is_cradle, struct err *err)
 		CALL(poll), CALL(ppoll), CALL(recvfrom), CALL(clock_gettime), { SCMP_SYS(sendto), 1, { SCMP_A4(SCMP_CMP_EQ, 0) } },
 		CALL(close), CALL(accept4), CALL(getrandom), CALL(restart_syscall), CALL(rt_sigreturn), CALL(exit), CALL(exit_group),
 		CALL(brk), CALL(munmap), CALL(madvise),	/* what the filter was built with is given back */
+		CALL(recvmsg), CALL(pread64),
 	};
-	static const struct lockdown_call for_names[] = { CALL(recvmsg) };
 	static const struct lockdown_call for_named[] = {
 		CALL(splice), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(read), CALL(shutdown), CALL(getsockopt),
 		{ SCMP_SYS(setsockopt), 2, { LOCKDOWN_IS(1, SOL_SOCKET), LOCKDOWN_IS(2, SO_LINGER) } },
@@ -142,8 +142,6 @@ static int filter(const struct warden *warden, bool is_cradle, struct err *err)
 	if (is_cradle)
 		add_calls(&list, for_cradle, ARRAY_SIZE(for_cradle));
 	add_calls(&list, always, ARRAY_SIZE(always));
-	if (warden->rules)
-		add_calls(&list, for_names, ARRAY_SIZE(for_names));
 	if (warden->named->epoll_fd >= 0) {
 		add_calls(&list, for_named, ARRAY_SIZE(for_named));
 		add_calls(&list, &connects, 1);
@@ -186,7 +184,7 @@ static int lock_down(struct warden *warden, struct err *err)
 /* The pipes are each warden's own: what a lost one left in them is nobody's. */
 static int become_warden(struct warden *warden, bool is_first)
 {
-	int32_t pid = (int32_t)getpid();
+	int32_t pid = warden->pid = (int32_t)getpid();
 	struct err err = ERR_INIT;
 	int r = 0;
 
@@ -202,7 +200,9 @@ static int become_warden(struct warden *warden, bool is_first)
 		say(warden, WARDEN_SAYS_FAILED, err.text, pid);
 		return 1;
 	}
-	return say(warden, WARDEN_SAYS_READY, "", pid) ? warden_serve(warden) : 1;
+	if (!say(warden, WARDEN_SAYS_READY, "", pid))
+		return 1;
+	return orders_wait(warden) ? warden_serve(warden) : 0;
 }
 
 static void wait_second(void)
@@ -283,6 +283,8 @@ int warden_main(const struct warden_start *start)
 		warden.udp_fds[i] = warden.tcp_fds[i] = -1;
 	retitle(start->title, "quod-cradle");
 	r = warden.settings->has_names || warden.settings->record_connections ? map_rules(&warden, &err) : 0;
+	if (!r && warden.entries)
+		r = orders_make_rooms(&warden, &err);
 	if (!r && warden.rules)
 		r = choose_fixed_fds(&warden, &err);
 	if (!r)

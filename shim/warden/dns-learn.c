@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "shim/base/cleanup.h"
 #include "shim/warden/gate.h"
@@ -58,12 +59,54 @@ static int ask_gate(struct warden *warden, struct gate_learn *question, int *mad
 	}
 }
 
-int warden_learn(struct warden *warden, const struct ruleset_opening *openings, size_t count)
+uint64_t warden_boot_ms(void)
 {
-	struct gate_learn question = { .wish = GATE_LEARN, .count = (uint32_t)count, .lifetime_ms = warden->settings->learn_ms };
+	struct timespec time = { 0 };
 
-	memcpy(question.openings, openings, count * sizeof(*openings));
-	return ask_gate(warden, &question, NULL);
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+bool learning_add(const struct warden *warden, const struct name_found *found, const struct address *address, struct learning *learning)
+{
+	struct name_opening openings[RULESET_LEARN_MAX];
+	size_t count = name_rules_open(warden->rules, found, address, openings, RULESET_LEARN_MAX - learning->count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct ruleset_opening *opening = &learning->openings[learning->count];
+
+		*opening = (struct ruleset_opening){ address->family, openings[i].protocol, openings[i].port, { 0 },
+						     !(openings[i].ways & NAME_BARE) };
+		memcpy(opening->address, address->bytes, sizeof(opening->address));
+		learning->until_ms[learning->count++] = openings[i].until_ms;
+	}
+	return count || warden->settings->observes;
+}
+
+/* Those that last, or those that end, as soon as the first of them does. */
+static int learn_part(struct warden *warden, const struct learning *learning, bool ends, uint64_t most_ms)
+{
+	struct gate_learn question = { .wish = GATE_LEARN };
+	uint64_t lifetime_ms = most_ms, boot_ms = warden_boot_ms();
+
+	for (size_t i = 0; i < learning->count; i++) {
+		uint64_t until_ms = learning->until_ms[i];
+
+		if (ends != (until_ms != 0) || (ends && until_ms <= boot_ms))
+			continue;
+		if (ends && until_ms - boot_ms < lifetime_ms)
+			lifetime_ms = until_ms - boot_ms;
+		question.openings[question.count++] = learning->openings[i];
+	}
+	question.lifetime_ms = (uint32_t)lifetime_ms;
+	return question.count ? ask_gate(warden, &question, NULL) : 0;
+}
+
+int warden_learn(struct warden *warden, const struct learning *learning, uint64_t most_ms)
+{
+	int r = learn_part(warden, learning, false, most_ms);
+
+	return r ? r : learn_part(warden, learning, true, most_ms);
 }
 
 int warden_make_socket(struct warden *warden, uint8_t family, int *made)

@@ -224,30 +224,13 @@ static bool is_denied_alias(const struct warden *warden, const struct dns_answer
 
 struct told {
 	struct dns_addresses addresses;
-	struct ruleset_opening openings[RULESET_LEARN_MAX];
-	size_t opening_count;
+	struct learning learning;
 };
-
-static void add_told(const struct warden *warden, const struct name_found *found, const struct address *address, struct told *told)
-{
-	struct name_opening openings[RULESET_LEARN_MAX];
-	size_t count = name_rules_open(warden->rules, found, address, openings, RULESET_LEARN_MAX - told->opening_count);
-
-	if (!count && !warden->settings->observes)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		struct ruleset_opening *opening = &told->openings[told->opening_count++];
-
-		*opening = (struct ruleset_opening){ address->family, openings[i].protocol, openings[i].port, { 0 }, !(openings[i].ways & NAME_BARE) };
-		memcpy(opening->address, address->bytes, sizeof(opening->address));
-	}
-	told->addresses.items[told->addresses.count++] = *address;
-}
 
 static void tell(struct warden *warden, const struct pending *pending, const struct told *told, uint64_t now_ms)
 {
 	size_t room = pending->client.is_tcp ? DNS_MESSAGE : pending->question.udp_size;
-	struct known known = { .at_ms = now_ms, .is_open = told->opening_count };
+	struct known known = { .at_ms = now_ms, .is_open = told->learning.count };
 	uint8_t message[DNS_MESSAGE];
 
 	if (!pending->client.is_tcp && room > DNS_UDP_SIZE)
@@ -260,7 +243,7 @@ static void tell(struct warden *warden, const struct pending *pending, const str
 
 static void deliver(struct warden *warden, struct pending *pending, const struct dns_answer *answer, uint64_t now_ms)
 {
-	struct told told = { .opening_count = 0 };
+	struct told told = { .learning = { .count = 0 } };
 	struct name_found found;
 
 	if (!name_rules_find(warden->rules, pending->question.name, &found) && !warden->settings->observes)
@@ -271,10 +254,11 @@ static void deliver(struct warden *warden, struct pending *pending, const struct
 	}
 	told.addresses.ttl = answer->addresses.ttl > TTL_MOST ? TTL_MOST : answer->addresses.ttl;
 	for (size_t i = 0; i < answer->addresses.count; i++)
-		add_told(warden, &found, &answer->addresses.items[i], &told);
-	if (found.allow_count && answer->addresses.count && !told.opening_count)
+		if (learning_add(warden, &found, &answer->addresses.items[i], &told.learning))
+			told.addresses.items[told.addresses.count++] = answer->addresses.items[i];
+	if (found.allow_count && answer->addresses.count && !told.learning.count)
 		observe(warden, &pending->question, REFUSED_ADDRESS, now_ms);
-	if (told.addresses.count && (!told.opening_count || !warden_learn(warden, told.openings, told.opening_count))) {
+	if (told.addresses.count && !warden_learn(warden, &told.learning, warden->settings->learn_ms)) {
 		named_learn(warden, pending->question.name, told.addresses.items, told.addresses.count, now_ms);
 		tell(warden, pending, &told, now_ms);
 	} else if (told.addresses.count || answer->is_cut)

@@ -115,44 +115,67 @@ static void release(struct guardian *guardian)
 	guardian->halt_ms = UINT64_MAX;
 }
 
-/* One after the other: the gate's answers have no names. */
-static int begin_open(struct guardian *guardian, const struct control_open *order)
+void guardian_answer_change(struct guardian *guardian, int error)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		if (guardian->clients[i].word == CONTROL_OPEN)
-			return EBUSY;
-	return guardian_open_ranges(guardian, order);
+		if (guardian->clients[i].fd >= 0 && guardian->clients[i].word == CONTROL_CHANGE)
+			answer(guardian, &guardian->clients[i], error);
 }
 
-void guardian_answer_open(struct guardian *guardian, int error)
+/* The order and the descriptor that comes beside it, or -1. */
+static ssize_t receive(const struct control_client *client, struct control_change *order, int *beside)
 {
-	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
-		if (guardian->clients[i].fd >= 0 && guardian->clients[i].word == CONTROL_OPEN)
-			answer(guardian, &guardian->clients[i], error);
+	struct iovec part = { order, sizeof(*order) };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} memory;
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &memory, .msg_controllen = sizeof(memory) };
+	ssize_t got = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+
+	*beside = -1;
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(beside, CMSG_DATA(head), sizeof(int));
+	return got;
+}
+
+/* It may be answered before this returns. */
+static void take_change(struct guardian *guardian, struct control_client *client, const struct control_change *order, int *names_fd,
+			uint64_t now_ms)
+{
+	int error = guardian->change.is_on ? EBUSY : 0;
+
+	client->word = error ? 0 : CONTROL_CHANGE;
+	client->until_ms = now_ms + CONTROL_CHANGE_MS;
+	guardian->halt_ms = now_ms;
+	if (!error)
+		error = guardian_begin_change(guardian, order, steal_fd(names_fd));
+	if (error) {
+		client->word = CONTROL_CHANGE;
+		answer(guardian, client, error);
+	}
 }
 
 static void take_order(struct guardian *guardian, struct control_client *client, uint64_t now_ms)
 {
-	struct control_open order;
-	ssize_t got = recv(client->fd, &order, sizeof(order), MSG_DONTWAIT | MSG_TRUNC);
-	bool is_open = got == (ssize_t)sizeof(order) && order.word == CONTROL_OPEN && order.count <= RULESET_OPENED_MAX;
-	int error;
+	struct control_change order;
+	cleanup_close int beside = -1;
+	ssize_t got = receive(client, &order, &beside);
+	bool is_change = got == (ssize_t)sizeof(order) && order.word == CONTROL_CHANGE && order.count <= RULESET_OPENED_MAX;
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if ((got != (ssize_t)sizeof(struct control_order) && !is_open) || order.version != CONTROL_VERSION) {
+	if ((got != (ssize_t)sizeof(struct control_order) && !is_change) || order.version != CONTROL_VERSION) {
 		drop_client(client);
 		return;
 	}
-	error = is_open ? begin_open(guardian, &order) : 0;
-	client->word = order.word;
-	client->until_ms = now_ms + CONTROL_WAIT_MS;
-	if (is_open) {
-		guardian->halt_ms = now_ms;
-		if (error)
-			answer(guardian, client, error);
+	if (is_change) {
+		take_change(guardian, client, &order, &beside, now_ms);
 		return;
 	}
+	client->word = order.word;
+	client->until_ms = now_ms + CONTROL_WAIT_MS;
 	if (order.word == CONTROL_HALT)
 		halt(guardian);
 	else if (order.word == CONTROL_RELEASE)
@@ -178,8 +201,8 @@ static bool is_done(const struct guardian *guardian, uint32_t word)
 {
 	bool is_halt = word == CONTROL_HALT, is_frozen = cgroup_is_frozen(&guardian->cgroup);
 
-	if (word == CONTROL_OPEN)
-		return false;	/* the gate's answer is its own */
+	if (word == CONTROL_CHANGE)
+		return false;	/* it is answered when it is done */
 	if (guardian->settings->has_table && guardian->is_closed != is_halt)
 		return false;
 	if (guardian->cgroup.freeze_fd < 0 || guardian->phase >= PHASE_KILLING)
@@ -217,8 +240,10 @@ void guardian_keep_halt(struct guardian *guardian, uint64_t now_ms)
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &guardian->clients[i];
 
-		if (client->word && (now_ms >= client->until_ms || is_done(guardian, client->word)))
-			answer(guardian, client, client->word == CONTROL_OPEN ? ETIMEDOUT : 0);
+		if (client->word == CONTROL_CHANGE && now_ms >= client->until_ms)
+			guardian_abandon_change(guardian);
+		else if (client->word && (now_ms >= client->until_ms || is_done(guardian, client->word)))
+			answer(guardian, client, 0);
 		waits = waits || client->word;
 	}
 	guardian->halt_ms = waits ? now_ms + LOOK_MS : UINT64_MAX;

@@ -84,18 +84,27 @@ static void put_protocol(struct buf *members, uint8_t protocol)
 }
 
 /* What the warden names of it is a number: the text is the profile's own. */
-int guardian_map_entries(struct guardian *guardian, struct err *err)
+int guardian_map_entries(struct guardian *guardian, int names_fd, struct err *err)
 {
+	const int wanted = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	const struct name_rules *entries;
 	struct stat st;
 	void *memory;
 
-	if (fstat(WARDEN_FD_NAMES, &st) < 0 || st.st_size <= 0)
+	if ((fcntl(names_fd, F_GET_SEALS) & wanted) != wanted || fstat(names_fd, &st) < 0 || st.st_size <= 0)
 		return err_set(err, EINVAL, "the profile's entries are missing");
-	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, WARDEN_FD_NAMES, 0);
+	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, names_fd, 0);
 	if (memory == MAP_FAILED)
 		return err_set_errno(err, errno, "the profile's entries");
-	guardian->entries = name_rules_check(memory, (size_t)st.st_size);
-	return guardian->entries ? 0 : err_set(err, EINVAL, "the profile's entries are not whole");
+	entries = name_rules_check(memory, (size_t)st.st_size);
+	if (!entries) {
+		munmap(memory, (size_t)st.st_size);
+		return err_set(err, EINVAL, "the profile's entries are not whole");
+	}
+	if (guardian->entries)
+		munmap((void *)(uintptr_t)guardian->entries, guardian->entries->size);
+	guardian->entries = entries;
+	return 0;
 }
 
 static void put_place(struct buf *members, const struct warden_event *event)

@@ -140,6 +140,7 @@ void guardian_reap_nursery(struct guardian *guardian)
 
 static void say_lost(struct guardian *guardian)
 {
+	guardian_change_answered(guardian, CHANGE_GATE, EPIPE);
 	guardian->gate_pid = 0;
 	if (!guardian->gate_lost)
 		guardian_audit(guardian, "warden.lost", "\"helper\":\"gate\"");
@@ -202,7 +203,7 @@ static void hail_gate(struct guardian *guardian, pid_t pid, uint64_t now_ms)
 	guardian->beat_ms = now_ms;
 }
 
-int guardian_open_ranges(struct guardian *guardian, const struct control_open *order)
+int guardian_open_ranges(struct guardian *guardian, const struct control_change *order)
 {
 	struct gate_open open = { .word = GATE_OPEN, .count = order->count };
 
@@ -223,7 +224,7 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 		if (message.word == GATE_COUNTERS)
 			take_counters(guardian, &message, now_ms);
 		else if (message.word == GATE_OPENED)
-			guardian_answer_open(guardian, message.error);
+			guardian_change_answered(guardian, CHANGE_GATE, message.error);
 		else if (message.word == GATE_CHANGED)
 			table_changed(guardian, now_ms);
 		else if (message.word == GATE_ENDED)

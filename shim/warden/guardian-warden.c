@@ -78,6 +78,7 @@ int guardian_wait_warden(struct guardian *guardian, struct err *err)
 	if (event.word != WARDEN_SAYS_READY)
 		return err_set(err, ECHILD, "%s", event.text);
 	guardian->warden_pid = event.pid;
+	guardian_greet_warden(guardian);
 	return 0;
 }
 
@@ -92,13 +93,16 @@ void guardian_reap_warden(struct guardian *guardian)
 static void say_lost(struct guardian *guardian)
 {
 	guardian->warden_pid = 0;
+	guardian_warden_done(guardian, guardian->change.number, 0);	/* the next one gets the rules before it serves anybody */
 	if (!guardian->warden_lost && !guardian->is_first_gone)
 		guardian_audit(guardian, "warden.lost", "\"helper\":\"warden\"");
 	guardian->warden_lost = true;
 }
 
-static void say_back(struct guardian *guardian)
+static void say_back(struct guardian *guardian, pid_t pid)
 {
+	guardian->warden_pid = pid;
+	guardian_greet_warden(guardian);
 	if (guardian->warden_lost)
 		guardian_audit(guardian, "warden.back", "\"helper\":\"warden\"");
 	guardian->warden_lost = false;
@@ -226,7 +230,9 @@ void guardian_hear_warden(struct guardian *guardian)
 		else if (event.word == WARDEN_SAYS_OPENED || event.word == WARDEN_SAYS_CLOSED)
 			guardian_write_connection(guardian, &event);
 		else if (event.word == WARDEN_SAYS_READY)
-			say_back(guardian);
+			say_back(guardian, event.pid);
+		else if (event.word == WARDEN_SAYS_DONE)
+			guardian_warden_done(guardian, event.repeated, event.entry);
 		else if (event.word == WARDEN_SAYS_ENDED || event.word == WARDEN_SAYS_FAILED)
 			say_lost(guardian);
 		else

@@ -64,6 +64,8 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 		.protect_ms = UINT64_MAX,
 		.learn_fds = { -1, -1 },
 		.warden_fd = -1,
+		.names_fd = -1,
+		.change = { .names_fd = -1 },
 		.title = title,
 		.cgroup = CGROUP_INIT,
 		.control_fd = -1,
@@ -233,11 +235,14 @@ static int prepare(struct guardian *guardian, struct err *err)
 	if (!r && settings->has_table)
 		r = guardian_start_warden(guardian, err);
 	if (!r && settings->record_connections)
-		r = guardian_map_entries(guardian, err);
+		r = guardian_map_entries(guardian, WARDEN_FD_NAMES, err);
 	/* From here on the namespace is the gate's: a descriptor here would keep it alive. */
 	close(WARDEN_FD_NETLINK);
 	close(WARDEN_FD_NETNS);
-	close(WARDEN_FD_NAMES);
+	if (settings->has_names || settings->record_connections)
+		guardian->names_fd = WARDEN_FD_NAMES;
+	else
+		close(WARDEN_FD_NAMES);
 	cgroup_open_own(&guardian->own);
 	if (!r)
 		r = guardian_open_told(guardian, WARDEN_FD_STATE, err);

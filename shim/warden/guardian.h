@@ -47,6 +47,17 @@ struct control_client {
 	uint64_t until_ms;
 };
 
+/* Other rules, step by step: guardian-change.c. */
+enum change_step { CHANGE_RULES, CHANGE_GATE, CHANGE_LEARN, CHANGE_DONE };
+
+struct change {
+	bool is_on, waits;		/* for an answer of the step's helper */
+	enum change_step step;
+	uint32_t number;		/* of the warden's last order */
+	int names_fd;			/* the old ones, until it is done; -1 */
+	struct control_change order;
+};
+
 struct guardian {
 	const struct warden_settings *settings;
 	struct audit_settings audit;
@@ -60,6 +71,9 @@ struct guardian {
 	pid_t warden_pid;		/* the one that was ready last */
 	bool warden_lost;		/* recorded */
 	const struct name_rules *entries;	/* for what is recorded of connections; NULL */
+	int names_fd;			/* the rules that the warden has, or gets when it is there; -1 */
+	bool names_are_given;		/* they aren't those that its cradle has */
+	struct change change;
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	uint64_t cut_at_bytes;		/* what the gate was asked to close at; 0 when it never was */
@@ -127,7 +141,7 @@ uint64_t guardian_next_ms(const struct guardian *guardian, uint64_t now_ms);
 int guardian_start_gate(struct guardian *guardian, struct err *err);
 int guardian_first_beat(struct guardian *guardian, struct err *err);	/* waits for its answer */
 void guardian_beat(struct guardian *guardian, uint64_t now_ms);
-int guardian_open_ranges(struct guardian *guardian, const struct control_open *order);	/* a positive errno */
+int guardian_open_ranges(struct guardian *guardian, const struct control_change *order);	/* a positive errno */
 void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms);
 void guardian_reap_nursery(struct guardian *guardian);
 void guardian_last_count(struct guardian *guardian, uint64_t now_ms);
@@ -141,7 +155,14 @@ void guardian_let_protected_go(struct guardian *guardian);
 int guardian_open_control(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_poll_control(const struct guardian *guardian, struct pollfd polls[CONTROL_POLLS]);
 void guardian_hear_control(struct guardian *guardian, const struct pollfd polls[CONTROL_POLLS], uint64_t now_ms);
-void guardian_answer_open(struct guardian *guardian, int error);	/* the gate's */
+void guardian_answer_change(struct guardian *guardian, int error);
+
+/* guardian-change.c */
+int guardian_begin_change(struct guardian *guardian, const struct control_change *order, int names_fd);	/* takes it; a positive errno */
+void guardian_change_answered(struct guardian *guardian, enum change_step step, int error);	/* by the step's helper, or by its end */
+void guardian_warden_done(struct guardian *guardian, uint32_t number, int error);
+void guardian_abandon_change(struct guardian *guardian);	/* it has taken too long */
+void guardian_greet_warden(struct guardian *guardian);		/* one that is ready */
 void guardian_keep_halt(struct guardian *guardian, uint64_t now_ms);
 
 /* guardian-told.c: what the container reads of its budgets */
@@ -152,7 +173,7 @@ void guardian_tell(const struct guardian *guardian);
 struct warden_event;
 int guardian_open_denied(struct guardian *guardian, int state_fd, struct err *err);
 void guardian_refused(struct guardian *guardian, const char *event, const char *members);
-int guardian_map_entries(struct guardian *guardian, struct err *err);
+int guardian_map_entries(struct guardian *guardian, int names_fd, struct err *err);	/* instead of those before */
 void guardian_write_connection(struct guardian *guardian, const struct warden_event *event);
 void guardian_write_denied(struct guardian *guardian, const struct warden_event *event);
 void guardian_note_untold(struct guardian *guardian, uint64_t packets, uint64_t now_ms);

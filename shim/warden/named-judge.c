@@ -35,11 +35,8 @@ static struct named_name *place_of(struct named *named, const char *name)
 
 void named_learn(struct warden *warden, const char *name, const struct address *addresses, size_t count, uint64_t now_ms)
 {
-	struct named_name *known;
+	struct named_name *known = place_of(warden->named, name);
 
-	if (warden->named->epoll_fd < 0)
-		return;
-	known = place_of(warden->named, name);
 	known->told_ms = now_ms;
 	for (size_t i = 0; i < count; i++) {
 		size_t at = 0;
@@ -54,6 +51,29 @@ void named_learn(struct warden *warden, const char *name, const struct address *
 		}
 		known->places[at].address = addresses[i];
 		known->places[at].until_ms = now_ms + warden->settings->learn_ms;
+	}
+}
+
+static void learn_place(struct warden *warden, const struct named_name *known, size_t place, uint64_t most_ms)
+{
+	struct learning learning = { .count = 0 };
+	struct name_found found;
+
+	if (name_rules_find(warden->rules, known->name, &found) && learning_add(warden, &found, &known->places[place].address, &learning))
+		warden_learn(warden, &learning, most_ms);
+}
+
+void named_learn_again(struct warden *warden, uint64_t least_ms, uint64_t now_ms)
+{
+	for (size_t i = 0; i < NAMED_NAMES; i++) {
+		const struct named_name *known = &warden->named->names[i];
+
+		for (size_t k = 0; known->told_ms && k < NAMED_PLACES; k++) {
+			uint64_t until_ms = known->places[k].until_ms, most_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+
+			if (until_ms && (most_ms || least_ms))
+				learn_place(warden, known, k, most_ms > least_ms ? most_ms : least_ms);
+		}
 	}
 }
 
@@ -74,7 +94,7 @@ static bool may_be_short_for(const char *said, const char *name, const struct ad
 	return !strncmp(name, said, len) && name[len] == '.' && (!strchr(said, '.') || !address_is_public(address));
 }
 
-static int judge_rules(struct warden *warden, const struct named_connection *connection, const char *name)
+int named_judge_rules(struct warden *warden, const struct named_connection *connection, const char *name)
 {
 	struct name_opening openings[RULESET_LEARN_MAX];
 	struct name_found found;
@@ -89,7 +109,7 @@ static int judge_rules(struct warden *warden, const struct named_connection *con
 	return 1 + (count ? REFUSED_PORT : REFUSED_ADDRESS);
 }
 
-int named_judge(struct warden *warden, const struct named_connection *connection, const char *name, uint64_t now_ms)
+int named_judge(struct warden *warden, struct named_connection *connection, const char *name, uint64_t now_ms)
 {
 	const struct named *named = warden->named;
 	bool may_be_short = !name_rules_deny(warden->rules, name);
@@ -102,10 +122,12 @@ int named_judge(struct warden *warden, const struct named_connection *connection
 			continue;
 		if (strcmp(known->name, name) && !(may_be_short && may_be_short_for(name, known->name, &connection->address)))
 			continue;
-		if (!judge_rules(warden, connection, known->name))
-			return 0;
+		if (named_judge_rules(warden, connection, known->name))
+			continue;
+		memcpy(connection->name, known->name, sizeof(connection->name));
+		return 0;
 	}
-	r = judge_rules(warden, connection, name);
+	r = named_judge_rules(warden, connection, name);
 	return r ? r : 1 + REFUSED_OTHER;
 }
 

@@ -338,6 +338,19 @@ void named_keep_time(struct warden *warden, uint64_t now_ms)
 	}
 }
 
+void named_judge_again(struct warden *warden, uint64_t now_ms)
+{
+	for (size_t i = 0; i < NAMED_CONNECTIONS; i++) {
+		struct named_connection *connection = &warden->named->connections[i];
+		int r = connection->state > NAMED_HEARS ? named_judge_rules(warden, connection, connection->name) : 0;
+
+		if (!r)
+			continue;
+		connection->at_ms = now_ms;
+		refuse(warden, connection, r, connection->name);
+	}
+}
+
 bool named_is_busy(const struct warden *warden)
 {
 	return warden->named->due_count;

@@ -53,6 +53,7 @@ struct named_connection {
 	uint64_t may_pass;	/* of the client's bytes; UINT64_MAX: whatever comes */
 	struct address address;
 	struct named_way ways[NAMED_SIDES];
+	char name[NAME_SIZE];	/* by which it may pass; "" before it was judged */
 };
 
 /* A name, and where it was told to lead. */
@@ -88,10 +89,13 @@ void named_accept(struct warden *warden, size_t listener, uint64_t now_ms);
 void named_serve(struct warden *warden, uint64_t now_ms);
 bool named_is_busy(const struct warden *warden);	/* named_serve has more to do at once */
 void named_keep_time(struct warden *warden, uint64_t now_ms);
+void named_judge_again(struct warden *warden, uint64_t now_ms);	/* by new rules */
 
 /* named-judge.c: 0, or enum warden_reason + 1 */
 void named_learn(struct warden *warden, const char *name, const struct address *addresses, size_t count, uint64_t now_ms);
-int named_judge(struct warden *warden, const struct named_connection *connection, const char *name, uint64_t now_ms);
+int named_judge(struct warden *warden, struct named_connection *connection, const char *name, uint64_t now_ms);
+int named_judge_rules(struct warden *warden, const struct named_connection *connection, const char *name);
+void named_learn_again(struct warden *warden, uint64_t least_ms, uint64_t now_ms);	/* by new rules, what was told */
 int named_hear(struct warden *warden, struct named_connection *connection, char name[NAME_SIZE], uint64_t now_ms);
 int named_next(struct warden *warden, struct named_connection *connection, char name[NAME_SIZE], uint64_t now_ms);
 

@@ -19,6 +19,21 @@ enum warden_word {
 	WARDEN_SAYS_OPENED,	/* a connection that was let out; without an address a sum */
 	WARDEN_SAYS_CLOSED,
 	WARDEN_SAYS_DISCONNECTED,	/* a connection was refused for what it said */
+	WARDEN_SAYS_DONE,	/* order number `repeated`; `entry` is 0 or the positive errno with which nothing was changed */
+};
+
+/* What the guardian says to the warden, who serves nobody before the first one that names its own pid. */
+enum warden_order_word {
+	WARDEN_GO = 1,		/* by the rules that its cradle has */
+	WARDEN_RULES,		/* by these: a descriptor comes beside it */
+	WARDEN_LEARN,		/* what was told of names is learnt anew, for as long as it still holds, or `least_ms` */
+};
+
+struct warden_order {
+	uint32_t word;
+	int32_t pid;
+	uint32_t number;	/* WARDEN_RULES, WARDEN_LEARN: answered by WARDEN_SAYS_DONE */
+	uint32_t least_ms;	/* WARDEN_LEARN */
 };
 
 /* Of a name. */

@@ -142,9 +142,10 @@ int warden_serve(struct warden *warden)
 
 		if (poll(polls, count, wait_ms(warden, may_take && (may_accept || warden->named->epoll_fd < 0), now_ms)) < 0 && errno != EINTR)
 			return 1;
-		if (polls[POLL_EVENTS].revents)
-			return 0;	/* the guardian says nothing: what can be read of its channel is its end */
 		now_ms = now();
+		if (polls[POLL_EVENTS].revents && !orders_take(warden, now_ms))
+			return 0;
+		orders_keep_time(warden);
 		attend(warden, polls, now_ms);
 		relay_keep_time(warden, now_ms);
 		tcp_keep_time(warden, now_ms);

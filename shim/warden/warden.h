@@ -101,9 +101,12 @@ struct named;
 struct warden {
 	struct named *named;
 	int fixed_fds;
+	int32_t pid;
 	const struct warden_settings *settings;
 	const struct name_rules *entries;	/* of the profile; NULL when nobody asks for them */
 	const struct name_rules *rules;	/* NULL when no names are allowed: then it reads denials alone */
+	void *rooms[2];		/* of NAME_RULES_BYTES_MAX: for rules that were given later; NULL */
+	struct name_rules *given;	/* which of them holds `rules` or `entries`; NULL: the cradle's hold */
 	int names_fd, netns_fd, state_fd, events_fd, learn_fd;
 	int denials_fd;
 	int tracked_fd;			/* -1: connections are not recorded */
@@ -159,6 +162,12 @@ int warden_main(const struct warden_start *start);
 void warden_begin(struct warden *warden, bool is_first);
 int warden_serve(struct warden *warden);
 
+/* warden-orders.c: what the guardian says; false at the channel's end */
+int orders_make_rooms(struct warden *warden, struct err *err);
+bool orders_wait(struct warden *warden);	/* for the first one */
+bool orders_take(struct warden *warden, uint64_t now_ms);
+void orders_keep_time(struct warden *warden);	/* what has run out is allowed no more */
+
 /* warden-sockets.c: those for names only where names are allowed */
 int warden_open_sockets(struct warden *warden, struct err *err);
 int warden_open_listener(const struct address *address, uint16_t port, int type, int *made, struct err *err);
@@ -171,8 +180,17 @@ uint64_t relay_next_ms(const struct warden *warden);
 void warden_reply(struct warden *warden, const struct client *client, const uint8_t *message, size_t len);
 void warden_random(struct warden *warden, void *bytes, size_t len);
 
-/* dns-learn.c: 0, or the errno with which the kernel's set could not be changed */
-int warden_learn(struct warden *warden, const struct ruleset_opening *openings, size_t count);
+/* dns-learn.c */
+struct learning {
+	size_t count;
+	struct ruleset_opening openings[RULESET_LEARN_MAX];
+	uint64_t until_ms[RULESET_LEARN_MAX];	/* CLOCK_BOOTTIME; 0: learn_ms */
+};
+/* What a name that was found opens of an address; false when it is not to be told. */
+bool learning_add(const struct warden *warden, const struct name_found *found, const struct address *address, struct learning *learning);
+/* 0, or the errno with which the kernel's set could not be changed; for at most most_ms. */
+int warden_learn(struct warden *warden, const struct learning *learning, uint64_t most_ms);
+uint64_t warden_boot_ms(void);	/* CLOCK_BOOTTIME */
 
 /* A socket for TCP in the container's namespace, with the warden's mark; 0 or an errno. */
 int warden_make_socket(struct warden *warden, uint8_t family, int *made);

@@ -11,7 +11,7 @@ setup_file() {
 	load ../control
 	install_quod
 	write_profile web <<-'J'
-		{ "version": 1, "extends": "balanced", "egress": { "allow": ["11.22.33.80:80"], "deny": ["11.22.33.82:*"] } }
+		{ "version": 1, "extends": "balanced", "egress": { "allow": ["11.22.33.80:80"], "deny": ["11.22.33.82:*", "**.bad.test"] } }
 	J
 	make_small_world
 }
@@ -106,9 +106,9 @@ never() {
 	refused 'denies all of it (egress.deny)' 11.22.33.82:80
 	refused 'never reachable' 169.254.0.0/16:80
 	refused 'never reachable' 127.0.0.0/8:80
-	refused 'names are the profile' good.test
-	refused 'names are the profile' '*.good.test:443'
-	refused 'names are the profile' @npm
+	refused 'denies all of it (egress.deny)' x.bad.test:443
+	refused 'at most 16 ports' good.test:1-99
+	refused '@nonsense' @nonsense
 	refused '' 'not an entry'
 	refused '' 10.9.9.9
 	refused 'is no time' 10.9.9.9:80 --for soon
@@ -123,6 +123,16 @@ never() {
 	reaches 169.254.169.254 80
 	quod delete --force c1
 }
+@test "allow: a container whose profile allows no name has nobody who answers for one" {
+	local runtime=runc
+	write_profile bare <<<'{ "version": 1, "extends": "locked", "process": { "root": true }, "budgets": { "egress": "1M" }, "egress": { "allow": ["11.22.33.80:80"] } }'
+	start bare c1 "$in_net1"
+	refused 'nobody answers for names' good.test
+	refused 'nobody answers for names' @npm
+	quodctl allow c1 11.22.33.81:80
+	reaches 11.22.33.81 80
+}
+
 @test "allow: never past what is denied, and past what is never reachable only by its exact address" {
 	both_runtimes never
 }

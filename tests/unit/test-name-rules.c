@@ -32,7 +32,7 @@ static const struct name_rules *make(const char *egress, struct buf *block)
 	struct err err = ERR_INIT;
 	const struct name_rules *rules;
 
-	name_rules_make(profile, &ranges, block, &err);
+	name_rules_make(profile, &ranges, NULL, block, &err);
 	rules = name_rules_check(block->data, block->len);
 	profile_free(profile);
 	return rules;
@@ -133,7 +133,7 @@ static void test_layers(void)
 	if (r)
 		return;
 	OK(profile_has_names(profile), "names: a layer's name is one of the profile's");
-	r = name_rules_make(profile, &none, &block, &err);
+	r = name_rules_make(profile, &none, NULL, &block, &err);
 	rules = r ? NULL : name_rules_check(block.data, block.len);
 	OK(rules != NULL, "names: the block of two layers is whole");
 	if (rules) {
@@ -255,7 +255,7 @@ static void test_ways(void)
 		IS_STR(judge_ways(make(ways[i].egress, &block), ways[i].name, ways[i].address), ways[i].wanted, "names: %s", ways[i].what);
 	}
 	if (json_parse(met, strlen(met), JSON_PLAIN, NULL, &tree, &err) || profile_from_json(json_root(tree), "met", &profile, &err) ||
-	    name_rules_make(profile, &none, &met_block, &err)) {
+	    name_rules_make(profile, &none, NULL, &met_block, &err)) {
 		OK(false, "names: two layers that say how: %s", err.text);
 	} else {
 		const struct name_rules *rules = name_rules_check(met_block.data, met_block.len);
@@ -263,6 +263,67 @@ static void test_ways(void)
 		IS_STR(judge_ways(rules, "a.test", "11.0.0.1"), "tcp/9000 tls", "names: of two layers the stricter way");
 		IS_STR(judge_ways(rules, "b.test", "11.0.0.1"), "refused", "names: of two layers that want different things nothing");
 	}
+	profile_free(profile);
+}
+
+/* "tcp/443@1000 tcp/80@0": until when each is open */
+static const char *judge_ends(const struct name_rules *rules, const char *name)
+{
+	static char text[1024];
+	struct buf out = buf_fixed(text, sizeof(text));
+	struct name_opening openings[32];
+	struct name_found found;
+	struct address address;
+	size_t count;
+
+	if (!rules || !name_rules_find(rules, name, &found) || address_parse("11.0.0.1", &address))
+		return "refused";
+	count = name_rules_open(rules, &found, &address, openings, 32);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&out, "%s%u@%llu", i ? " " : "", openings[i].port, (unsigned long long)openings[i].until_ms);
+	return text;
+}
+
+/* In both of two layers, for a while; what lasts is not shortened. */
+static void test_additions(void)
+{
+	const char *met = "{ \"version\": 1, \"layers\": [ { \"egress\": {\"allow\": [\"a.test:22\", \"a.test:443\"]} },"
+			  " { \"egress\": {\"allow\": [\"a.test:22\"]} } ], \"egress\": {\"deny\": [\"c.test\"]} }";
+	const char *const texts[] = { "a.test:22", "b.test", "b.test:443", "c.test", "a.test:443/http" };
+	const uint64_t ends[] = { 500, 1000, 2000, UINT64_MAX, UINT64_MAX };
+	struct name_addition items[5];
+	const struct name_additions additions = { items, 5 };
+	cleanup_json_tree struct json_tree *tree = NULL;
+	cleanup_buf struct buf block = BUF_INIT;
+	struct rule_ranges none = { NULL, 0 };
+	struct profile *profile = NULL;
+	struct name_rules *rules = NULL;
+	struct entry entries[5];
+	struct err err = ERR_INIT;
+	int r = json_parse(met, strlen(met), JSON_PLAIN, NULL, &tree, &err);
+
+	for (size_t i = 0; i < 5; i++) {
+		r = r ? r : entry_parse(texts[i], &entries[i], &err);
+		items[i] = (struct name_addition){ &entries[i], ends[i] };
+	}
+	if (!r)
+		r = profile_from_json(json_root(tree), "met", &profile, &err);
+	if (!r)
+		r = name_rules_make(profile, &none, &additions, &block, &err);
+	rules = r || !name_rules_check(block.data, block.len) ? NULL : (struct name_rules *)(void *)block.data;
+	OK(rules != NULL, "names: a block with what is opened for a while is whole (%s)", err.text);
+	if (!rules)
+		return;
+	IS_STR(judge_ends(rules, "a.test"), "22@0 443@0", "names: what lasts is not shortened, what has no end has none");
+	IS_STR(judge_ends(rules, "b.test"), "443@2000 80@1000", "names: what is opened for a while says until when");
+	IS_STR(judge_ends(rules, "c.test"), "refused", "names: what is denied is not opened");
+	name_rules_end(rules, 1000);
+	IS_STR(judge_ends(rules, "b.test"), "443@2000", "names: what has run out is not open");
+	name_rules_end(rules, 2000);
+	IS_STR(judge_ends(rules, "b.test"), "refused", "names: when all of it has, the name is none");
+	IS_STR(judge_ends(rules, "a.test"), "22@0 443@0", "names: what lasts stays");
+	for (size_t i = 0; i < 5; i++)
+		entry_release(&entries[i]);
 	profile_free(profile);
 }
 
@@ -284,5 +345,6 @@ int main(void)
 	test_block();
 	test_none();
 	test_ways();
+	test_additions();
 	return tap_done();
 }
