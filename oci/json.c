@@ -422,11 +422,26 @@ static int fail_syntax(struct parser *parser)
 	return -EINVAL;
 }
 
+/* yajl takes \v and \f for white space; RFC 8259 doesn't, and has no other place for them. */
+static int check_white_space(struct parser *parser)
+{
+	for (size_t i = 0; i < parser->len; i++)
+		if (parser->bytes[i] == '\v' || parser->bytes[i] == '\f') {
+			count_lines(parser, i);
+			fail(parser, false, "a %s: white space is space, tab and line ends",
+			     parser->bytes[i] == '\v' ? "vertical tab" : "form feed");
+			return -EINVAL;
+		}
+	return 0;
+}
+
 static int run_parser(struct parser *parser, enum json_flags flags)
 {
 	bool comments = flags & JSON_COMMENTS;
 	yajl_status status;
 
+	if (check_white_space(parser))
+		return -EINVAL;
 	yajl_config(parser->yajl, yajl_allow_comments, comments);
 	yajl_config(parser->yajl, yajl_dont_validate_strings, 1);	/* find_bad_utf8 is stricter */
 	status = yajl_parse(parser->yajl, (const unsigned char *)parser->bytes, parser->len);

@@ -227,6 +227,7 @@ int facts_gather_mounts(const struct oci_bundle *bundle, const struct oci_config
 		has_directory = has_directory || S_ISDIR(fact->mode);
 	}
 	facts_find_origins(facts, held);
+	facts_find_tokens(facts, held);
 	if (has_directory)
 		find_submounts(facts);
 	return 0;

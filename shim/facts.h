@@ -32,6 +32,10 @@ int facts_gather_addresses(struct facts *facts, struct err *err);
 /* A pod's volume that is a mount of something which the host shows elsewhere (a hostPath's part, a local volume) becomes that:
  * source and owner are of the other place. What only the kubelet's directory shows stays as it is. */
 void facts_find_origins(struct facts *facts, const struct facts_held *held);
+/* Which of a pod's volumes hold a token of a service account; after the origins. */
+void facts_find_tokens(struct facts *facts, const struct facts_held *held);
+/* What the file says is such a token. `bytes` ends with a NUL behind `len`. */
+bool is_service_account_token(const char *bytes, size_t len);
 
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */
 bool cgroup_is_taken(const char *path);

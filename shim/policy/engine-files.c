@@ -139,6 +139,7 @@ static enum engine_file pod_volume_kind(const char *file, const struct fact_moun
 static enum engine_file pod_file_kind(const struct plan_input *input, const struct fact_mount *fact)
 {
 	const char *file = pod_file(input, fact->resolved);
+	enum engine_file kind;
 
 	if (!file)
 		return ENGINE_FILE_NONE;
@@ -149,7 +150,8 @@ static enum engine_file pod_file_kind(const struct plan_input *input, const stru
 	if (path_is_within(fact->destination, "/run/secrets/kubernetes.io/serviceaccount") ||
 	    path_is_within(fact->destination, "/var/run/secrets/kubernetes.io/serviceaccount"))
 		return ENGINE_FILE_TOKEN;
-	return pod_volume_kind(file, fact);
+	kind = pod_volume_kind(file, fact);
+	return kind == ENGINE_FILE_VOLUME && fact->holds_token ? ENGINE_FILE_TOKEN_ASKED : kind;
 }
 
 /* An image that Kubernetes mounts as a volume: containerd unpacks it for the pod, .../image-volumes/POD/IMAGE. */

@@ -15,7 +15,8 @@ enum engine_file {
 	ENGINE_FILE_INIT,	/* the engine's init, read-only */
 	ENGINE_FILE_VOLUME,	/* a volume that the engine keeps itself */
 	ENGINE_FILE_IMAGE,	/* an image mounted as a volume, read-only */
-	ENGINE_FILE_TOKEN,	/* Kubernetes' service account */
+	ENGINE_FILE_TOKEN,	/* Kubernetes' service account, where each pod has it */
+	ENGINE_FILE_TOKEN_ASKED,	/* the same in a volume that the pod has asked for */
 	ENGINE_FILE_DISGUISE,	/* lies where the engine's volumes lie, but is a mount of something else */
 };
 

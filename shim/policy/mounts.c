@@ -156,6 +156,12 @@ static enum answer judge_bind(struct judged *judged, struct plan *plan)
 	case ENGINE_FILE_TOKEN:
 		judged->reason = "mounts.service_account";
 		return judged->input->profile->mounts.service_account ? ANSWER_KEEP : ANSWER_REMOVE;
+	case ENGINE_FILE_TOKEN_ASKED:
+		if (judged->input->profile->mounts.service_account)
+			return judge_volume(judged, plan);
+		plan_refuse(plan, "mounts.service_account", judged->pointer, "volume %s with a service account's token is not "
+			    "allowed at %s", fact->resolved, judged->mount->destination);
+		return ANSWER_REFUSED;
 	case ENGINE_FILE_DISGUISE:
 		plan_refuse(plan, "mounts.volumes", judged->pointer, "volume %s is a mount of something else, at %s",
 			    fact->resolved, judged->mount->destination);

@@ -25,6 +25,7 @@ struct fact_mount {
 	bool has_submounts;
 	bool is_other_mount;		/* lies on another mount than the engine's data root does */
 	bool is_root_only;		/* nobody but root can change the path to it */
+	bool holds_token;		/* a pod's volume: of a service account, or it can't be said that it doesn't */
 	char *destination;		/* where it really lands: absolute, links of the image resolved within the root file
 					   system, no "//", ".", "..", no slash at the end; NULL when there is no such place */
 };

@@ -272,6 +272,27 @@ refused_in_pod() {
 	done
 }
 
+@test "M35: a token under another name is known by what it says" {
+	local volumes=/var/lib/kubelet/pods/1111-aaaa/volumes claims='{"iss":"x","kubernetes.io":{"namespace":"n"}}' kind
+	write_profile token <<<'{ "version": 1, "extends": "balanced", "mounts": { "service_account": true } }'
+	for kind in projected secret; do
+		mkdir -p "$volumes/kubernetes.io~$kind/mine/..2026_11"
+		printf 'eyJhbGciOiJSUzI1NiJ9.%s.c2lnbmVk' "$(printf %s "$claims" | base64 -w0 | tr '+/' '-_' | tr -d =)" \
+			>"$volumes/kubernetes.io~$kind/mine/..2026_11/vault"
+		ln -s ..2026_11 "$volumes/kubernetes.io~$kind/mine/..data"
+		ln -s ..data/vault "$volumes/kubernetes.io~$kind/mine/vault"
+		attack "$pod | $(mount_at /mnt "$volumes/kubernetes.io~$kind/mine" bind rbind ro)" 'cat /mnt/vault'
+		works_bare eyJhbGciOiJSUzI1NiJ9
+		refused_in_pod "with a service account's token is not allowed at /mnt \(mounts.service_account\)"
+		run quod --profile token --root /run/containerd/runc/k8s.io run --bundle "$bundle" c1 </dev/null
+		[[ $output == *eyJhbGciOiJSUzI1NiJ9*"at the end"* ]]
+	done
+	# what is no token stays what it is
+	echo eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmVk >"$volumes/kubernetes.io~secret/mine/..2026_11/vault"
+	run quod --profile balanced --root /run/containerd/runc/k8s.io run --bundle "$bundle" c1 </dev/null
+	[[ $output == *eyJhbGciOiJSUzI1NiJ9.e30*"at the end"* ]]
+}
+
 @test "M36: what a container writes to its termination log can be bounded" {
 	write_profile short <<<'{ "version": 1, "extends": "balanced", "process": { "rlimits": { "fsize": 65536 } } }'
 	local log=/var/lib/kubelet/pods/1111-aaaa/containers/a/0

@@ -93,7 +93,7 @@ forgetful() { # RUNTIME
 		run timeout 20 quod --profile unseen --runtime "/usr/bin/$runtime-forgetful" run --bundle "$bundle" c1 </dev/null
 		echo "$output"
 		[[ $output == Seccomp_filters:*1* ]]
-		for name in io_uring_setup userfaultfd perf_event_open clone3; do
+		for name in io_uring_setup userfaultfd perf_event_open clone3 'getpid by int 0x80' 'getpid by x32 number'; do
 			grep -E "^(ok|BAD) $name" <<<"$output"
 			[ "$(grep -cE "^BAD $name( |,|$)" <<<"$output")" = 0 ]
 		done

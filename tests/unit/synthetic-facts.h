@@ -155,7 +155,7 @@ static inline void synthesise_mount(const struct oci_mount *mount, const char *b
 				    struct fact_mount *fact)
 {
 	static const char *const known[] = { "resolved", "destination", "kind", "fs", "mount_point", "submounts", "other_mount",
-					     "root_only", "error", NULL };
+					     "root_only", "token", "error", NULL };
 	const char *source = mount->source;
 	cleanup_free char *absolute = source && *source ? alloc_printf("%s/%s", *source == '/' ? "" : bundle, source) : NULL;
 
@@ -179,6 +179,7 @@ static inline void synthesise_mount(const struct oci_mount *mount, const char *b
 	fact->is_root_only = !lies_in(fact->resolved, "/tmp") && !lies_in(fact->resolved, "/home");
 	take_kind(fact, said);
 	fact->is_root_only = take_bool(said, "root_only", fact->is_root_only);
+	fact->holds_token = take_bool(said, "token", false);
 	fact->is_mount_point = take_bool(said, "mount_point", false);
 	fact->has_submounts = take_bool(said, "submounts", false);
 	fact->is_other_mount = take_bool(said, "other_mount", false);

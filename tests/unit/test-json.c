@@ -61,6 +61,10 @@ static void test_syntax(void)
 	refuses("", "line 1: parse error: premature EOF", "nothing");
 	refuses(" \n ", "line 2: parse error: premature EOF", "white space alone");
 	refuses("{\"a\":1,\n\"b\":[1,", "line 2: /b/1: parse error: premature EOF", "half a document");
+	refuses("{\v}", "line 1: a vertical tab: white space is space, tab and line ends", "a vertical tab");
+	refuses("{}\n\f", "line 2: a form feed: white space is space, tab and line ends", "a form feed");
+	refuses_bytes("{} // \f", 7, JSON_COMMENTS, "line 1: a form feed: white space is space, tab and line ends",
+		      "a form feed in a comment");
 	refuses("{} x", "line 1: parse error: trailing garbage", "text behind the document");
 	refuses("{}{}", "line 1: parse error: trailing garbage", "two documents");
 	refuses("1 2", "line 1: parse error: trailing garbage", "two numbers");

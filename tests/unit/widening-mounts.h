@@ -157,6 +157,8 @@ static inline void judge_kept_bind(struct widening *w, const struct fact_mount *
 		complain(w, "%s: what lies below comes along unjudged", fact->destination);
 	if (!flag_is_on(planned, "nosuid", "suid") || !flag_is_on(planned, "nodev", "dev"))
 		complain(w, "%s: without nosuid and nodev", fact->destination);
+	if (fact->holds_token && !w->profile->mounts.service_account)
+		complain(w, "%s: a service account's token", fact->destination);
 	if (fact->resolved && !is_known_source(w, fact))
 		complain(w, "%s: nobody allowed %s", fact->destination, fact->resolved);
 }
