@@ -28,6 +28,8 @@
 #define FORM "quod-ledger 1\n"
 #define LOCK_NAME ".lock"
 #define LOCK_WAIT_MS 5000
+#define SUM_WAIT_MS 100
+#define SUM_NAME_MAX 140
 
 enum kind { KIND_UINT, KIND_INT, KIND_TEXT };
 
@@ -162,21 +164,40 @@ static int open_dir(const char *dir, bool create, struct err *err)
 }
 
 /* Held by whoever reads, adds and writes; polled, so that somebody stopped can't stop the guardian for good. */
-static int lock_dir(int dir_fd, struct err *err)
+static int lock_file(int dir_fd, const char *name, int most_ms, struct err *err)
 {
 	struct timespec pause = { .tv_nsec = 1000000 };
-	cleanup_close int fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_close int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_set_errno(err, errno, "ledger lock");
 	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited_ms++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set_errno(err, errno, "ledger lock");
-		if (waited_ms >= LOCK_WAIT_MS)
-			return err_set(err, ETIMEDOUT, "ledger: another process has held the lock for %d ms", LOCK_WAIT_MS);
+		if (waited_ms >= most_ms)
+			return err_set(err, ETIMEDOUT, "ledger: another process has held the lock for %d ms", most_ms);
 		nanosleep(&pause, NULL);
 	}
 	return steal_fd(&fd);
+}
+
+static int lock_dir(int dir_fd, struct err *err)
+{
+	return lock_file(dir_fd, LOCK_NAME, LOCK_WAIT_MS, err);
+}
+
+static const char *sum_name(const char *key, char name[SUM_NAME_MAX])
+{
+	snprintf(name, SUM_NAME_MAX, ".%s.sum", key);
+	return name;
+}
+
+/* What the ledger has forgotten, or never knew, its running sum must not remember. */
+static void drop_sum(int dir_fd, const char *key)
+{
+	char name[SUM_NAME_MAX];
+
+	unlinkat(dir_fd, sum_name(key, name), 0);
 }
 
 int ledger_read(const char *dir, const char *key, struct ledger *ledger, struct err *err)
@@ -256,6 +277,8 @@ int ledger_begin(const char *dir, const char *key, const struct ledger_reset *re
 	if (reset->at_restart)
 		forget(ledger);
 	ledger_forget(ledger, reset->period_ms, (int64_t)time(NULL));
+	if (reset->at_restart || r)
+		drop_sum(dir_fd, key);
 	return write_at(dir_fd, key, ledger, err);
 }
 
@@ -263,6 +286,13 @@ static void add(uint64_t *to, uint64_t more)
 {
 	if (__builtin_add_overflow(*to, more, to))
 		*to = UINT64_MAX;
+}
+
+static void add_all(struct ledger *to, const struct ledger *more)
+{
+	add(&to->wall_ms, more->wall_ms);
+	add(&to->cpu_us, more->cpu_us);
+	add(&to->egress_bytes, more->egress_bytes);
 }
 
 int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err)
@@ -285,15 +315,84 @@ int ledger_add(const char *dir, const char *key, const struct ledger *more, stru
 		*err = found;
 		return r;
 	}
+	if (r)
+		drop_sum(dir_fd, key);
 	sum = *ledger;
 	ledger_forget(&sum, more->period_ms, (int64_t)time(NULL));
 	*ledger = *more;
-	add(&ledger->wall_ms, sum.wall_ms);
-	add(&ledger->cpu_us, sum.cpu_us);
-	add(&ledger->egress_bytes, sum.egress_bytes);
+	add_all(ledger, &sum);
 	add(&ledger->runs, sum.runs);
 	ledger->period_start_s = sum.period_start_s;
 	return write_at(dir_fd, key, ledger, err);
+}
+
+static void raise_to(uint64_t *to, uint64_t least)
+{
+	if (*to < least)
+		*to = least;
+}
+
+/* Opened and locked; *sum is what it holds, or -EBADMSG comes back in *state for nothing that can be read. */
+static int open_sum(const char *dir, const char *key, struct ledger *sum, int *state, struct err *err)
+{
+	cleanup_close int dir_fd = -1, fd = -1;
+	char text[FILE_MAX + 1], name[SUM_NAME_MAX];
+	ssize_t got;
+
+	if (!is_key(key))
+		return err_set(err, EINVAL, "ledger: '%s' is no key", key);
+	dir_fd = open_dir(dir, true, err);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = lock_file(dir_fd, sum_name(key, name), SUM_WAIT_MS, err);
+	if (fd < 0)
+		return fd;
+	got = pread(fd, text, FILE_MAX, 0);
+	if (got < 0)
+		return err_set_errno(err, errno, "read %s", name);
+	text[got] = '\0';
+	*sum = (struct ledger){ 0 };
+	*state = strlen(text) == (size_t)got ? parse_ledger(text, (size_t)got, sum) : -EBADMSG;
+	return steal_fd(&fd);
+}
+
+static int rewrite_sum(int fd, const struct ledger *sum, struct err *err)
+{
+	char memory[FILE_MAX];
+	struct buf text = buf_fixed(memory, sizeof(memory));
+
+	print_ledger(&text, sum);
+	if (pwrite(fd, text.data, text.len, 0) != (ssize_t)text.len || ftruncate(fd, (off_t)text.len) < 0)
+		return err_set_errno(err, errno, "write the running sum");
+	return 0;
+}
+
+int ledger_sum_add(const char *dir, const char *key, const struct ledger *more, struct ledger *sum, struct err *err)
+{
+	int state = 0;
+	cleanup_close int fd = open_sum(dir, key, sum, &state, err);
+
+	if (fd < 0)
+		return fd;
+	if (state || sum->period_start_s != more->period_start_s)
+		return err_set(err, ESTALE, "ledger %s: no running sum of this period", key);
+	add_all(sum, more);
+	return rewrite_sum(fd, sum, err);
+}
+
+int ledger_sum_raise(const char *dir, const char *key, const struct ledger *least, struct ledger *sum, struct err *err)
+{
+	int state = 0;
+	cleanup_close int fd = open_sum(dir, key, sum, &state, err);
+
+	if (fd < 0)
+		return fd;
+	if (state || sum->period_start_s != least->period_start_s)
+		*sum = (struct ledger){ .period_start_s = least->period_start_s };
+	raise_to(&sum->wall_ms, least->wall_ms);
+	raise_to(&sum->cpu_us, least->cpu_us);
+	raise_to(&sum->egress_bytes, least->egress_bytes);
+	return rewrite_sum(fd, sum, err);
 }
 
 /* When it was last written: by its own word, or by the file's when it has none (torn, temporary, another version's). */

@@ -46,6 +46,15 @@ int ledger_begin(const char *dir, const char *key, const struct ledger_reset *re
  * *ledger is the sum. */
 int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err);
 
+/* The running sum of a ledger that several containers share: what all of them have spent by now, in a file beside the ledger
+ * that is written in place, without fsync and under a lock of its own, so that each may ask many times a second. It is never
+ * more than was spent; what a crash takes from it the ledger knows. Whoever adds to the ledger has added here before.
+ *
+ * ledger_sum_add adds `more` (amounts, and the period that they belong to); -ESTALE, and nothing is added, where there is no
+ * sum, or one of another period. ledger_sum_raise then puts one there that is no less than `least`, the ledger's own. */
+int ledger_sum_add(const char *dir, const char *key, const struct ledger *more, struct ledger *sum, struct err *err);
+int ledger_sum_raise(const char *dir, const char *key, const struct ledger *least, struct ledger *sum, struct err *err);
+
 /* Calls visit(key, ledger, data) for each ledger that can be read until it returns non-zero; returns that. An absent directory
  * has none. */
 int ledger_each(const char *dir, int (*visit)(const char *key, const struct ledger *ledger, void *data), void *data,

@@ -63,17 +63,27 @@ unsigned budget_note_spent(struct budget *budget)
 	return 100;
 }
 
+static void take_others(struct budget *budget, uint64_t sum)
+{
+	uint64_t own = budget->now - budget->forgotten;
+
+	budget->before = sum > own ? sum - own : 0;
+}
+
 void budget_take_sum(struct budget *budget, uint64_t sum, bool is_anew)
 {
-	uint64_t own;
-
 	if (is_anew) {
 		budget->forgotten = budget->in_ledger;
 		budget->mark = 0;
 	}
 	budget->in_ledger = budget->now;
-	own = budget->now - budget->forgotten;
-	budget->before = sum > own ? sum - own : 0;
+	take_others(budget, sum);
+}
+
+void budget_take_running(struct budget *budget, uint64_t sum)
+{
+	budget->in_sum = budget->now;
+	take_others(budget, sum);
 }
 
 uint64_t budget_to_next_mark(const struct budget *budget)
@@ -104,6 +114,19 @@ uint64_t budget_cpu_look_ms(const struct budget *budget, uint32_t cpus_milli)
 	if (look_ms < least_ms)
 		return least_ms;
 	return look_ms > LOOK_MOST_MS ? LOOK_MOST_MS : look_ms;
+}
+
+#define SHARED_LEAST_MS 20u
+#define SHARED_MOST_MS 1000u
+#define SHARED_BY 64u
+
+uint64_t budget_shared_wall_look_ms(const struct budget *budget)
+{
+	uint64_t look_ms = budget_to_next_mark(budget) / SHARED_BY;
+
+	if (look_ms < SHARED_LEAST_MS)
+		return SHARED_LEAST_MS;
+	return look_ms > SHARED_MOST_MS ? SHARED_MOST_MS : look_ms;
 }
 
 static void print_unit(uint64_t amount, const uint64_t *sizes, const char *const *names, char *text, size_t size)

@@ -18,6 +18,7 @@ struct budget {
 	uint64_t before;	/* spent by earlier runs, and by others who share the ledger */
 	uint64_t now;		/* spent by this run */
 	uint64_t in_ledger;	/* of `now`, what the ledger knows */
+	uint64_t in_sum;	/* of `now`, what the running sum of those who share the ledger knows */
 	uint64_t forgotten;	/* of `now`, what was spent in a period that has passed (budgets.reset) */
 	unsigned mark;		/* the highest mark passed: 0, 80, 95, 100 */
 };
@@ -37,12 +38,18 @@ unsigned budget_note_spent(struct budget *budget);
  * and the sum holds what was added since. */
 void budget_take_sum(struct budget *budget, uint64_t sum, bool is_anew);
 
+/* The same with the running sum, within a period. */
+void budget_take_running(struct budget *budget, uint64_t sum);
+
 /* How much must yet be spent until the next mark; BUDGET_UNLIMITED when there is none. */
 uint64_t budget_to_next_mark(const struct budget *budget);
 
 /* When to look at the CPU counter again, in milliseconds: not before the next mark can be reached by `cpus_milli`
  * thousandths of a CPU, at most 60 s, at least 50 ms (5 ms where 50 ms were more than a hundredth of the budget). */
 uint64_t budget_cpu_look_ms(const struct budget *budget, uint32_t cpus_milli);
+
+/* The same for wall time that several containers spend at once, nobody knows how many. */
+uint64_t budget_shared_wall_look_ms(const struct budget *budget);
 
 /* "8h", "90s", "1500ms"; "2G", "1500" (bytes, powers of 1024): the largest unit that leaves no rest. */
 void budget_print_time(uint64_t milliseconds, char *text, size_t size);

@@ -135,9 +135,11 @@ bool guardian_must_share(const struct guardian *guardian)
 void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms)
 {
 	struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
-	unsigned mark = budget_note(egress, bytes);
 
-	meet_mark(guardian, egress, mark, now_ms);
+	if (bytes > egress->now)
+		egress->now = bytes;
+	guardian_share(guardian);
+	meet_mark(guardian, egress, budget_note(egress, bytes), now_ms);
 	if (is_spent)
 		meet_mark(guardian, egress, budget_note_spent(egress), now_ms);
 }
@@ -154,18 +156,35 @@ void guardian_read_cpu(struct guardian *guardian)
 		cpu->now = cpu_us - guardian->cpu_base_us;
 }
 
+/* When to look next at the CPU counter, and at what others have spent of a shared ledger. */
+static uint64_t look_ms(const struct guardian *guardian)
+{
+	const struct budget *wall = &guardian->budgets[BUDGET_WALL];
+	uint64_t cpu_ms = budget_cpu_look_ms(&guardian->budgets[BUDGET_CPU], guardian->cpus_milli), wall_ms;
+
+	if (!guardian->settings->is_shared || wall->limit == BUDGET_UNLIMITED)
+		return cpu_ms;
+	wall_ms = budget_shared_wall_look_ms(wall);
+	return wall_ms < cpu_ms ? wall_ms : cpu_ms;
+}
+
 void guardian_look(struct guardian *guardian, uint64_t now_ms)
 {
 	struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
+	bool is_due;
 
 	if (!guardian->started_ms || guardian->is_first_gone)
 		return;
+	is_due = now_ms >= guardian->cpu_look_ms;
+	if (is_due) {
+		guardian_read_cpu(guardian);
+		guardian_share(guardian);
+	}
 	meet_mark(guardian, wall, budget_note(wall, now_ms - guardian->started_ms), now_ms);
-	if (now_ms < guardian->cpu_look_ms)
+	if (!is_due)
 		return;
-	guardian_read_cpu(guardian);
 	meet_mark(guardian, cpu, budget_note(cpu, cpu->now), now_ms);
-	guardian->cpu_look_ms = now_ms + budget_cpu_look_ms(cpu, guardian->settings->cpus_milli);
+	guardian->cpu_look_ms = now_ms + look_ms(guardian);
 }
 
 void guardian_start_run(struct guardian *guardian, uint64_t now_ms)

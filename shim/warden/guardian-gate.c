@@ -20,6 +20,7 @@
 
 #define BEAT_MS 3000u
 #define BEAT_SHARED_MS 1000u
+#define BEAT_CLOSE_MS 100u		/* little is left of what others may spend, too */
 #define FIRST_ANSWER_MS 3000
 #define LAST_ANSWER_MS 200
 #define UNANSWERED_MOST 3u
@@ -240,9 +241,18 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 		lose_channel(guardian);
 }
 
+static uint64_t beat_wait_ms(const struct guardian *guardian)
+{
+	unsigned mark = guardian->budgets[BUDGET_EGRESS].mark;
+
+	if (!guardian_must_share(guardian))
+		return BEAT_MS;
+	return guardian->settings->is_shared && mark >= 80 && mark < 100 && !guardian->unanswered ? BEAT_CLOSE_MS : BEAT_SHARED_MS;
+}
+
 void guardian_beat(struct guardian *guardian, uint64_t now_ms)
 {
-	guardian->beat_ms = now_ms + (guardian_must_share(guardian) ? BEAT_SHARED_MS : BEAT_MS);
+	guardian->beat_ms = now_ms + beat_wait_ms(guardian);
 	if (guardian->channel_fd < 0)
 		return;
 	place_cut(guardian);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,20 +59,67 @@ static void take_sums(struct guardian *guardian, const struct ledger *sum)
 	guardian->is_anew |= is_anew;
 }
 
+/* What was spent since `known` was, of each budget; a sandbox's time is nobody's. */
+static struct ledger news_since(const struct guardian *guardian, size_t known)
+{
+	uint64_t amounts[BUDGETS];
+
+	for (size_t i = 0; i < BUDGETS; i++) {
+		const struct budget *budget = &guardian->budgets[i];
+
+		amounts[i] = budget->now - *(const uint64_t *)((const char *)budget + known);
+		if (guardian->settings->counts_only_egress && i != BUDGET_EGRESS)
+			amounts[i] = 0;
+	}
+	return (struct ledger){ .wall_ms = amounts[BUDGET_WALL], .cpu_us = amounts[BUDGET_CPU], .egress_bytes = amounts[BUDGET_EGRESS],
+				.period_start_s = guardian->period_start_s };
+}
+
+static void take_running(struct guardian *guardian, const struct ledger *sum)
+{
+	const uint64_t sums[BUDGETS] = { sum->wall_ms, sum->cpu_us, sum->egress_bytes };
+
+	for (size_t i = 0; i < BUDGETS; i++)
+		budget_take_running(&guardian->budgets[i], sums[i]);
+}
+
+void guardian_share(struct guardian *guardian)
+{
+	const struct warden_settings *settings = guardian->settings;
+	struct ledger sum, more = news_since(guardian, offsetof(struct budget, in_sum));
+	struct err err = ERR_INIT;
+	int r;
+
+	if (!settings->is_shared)
+		return;
+	r = ledger_sum_add(settings->ledger_dir, settings->ledger_key, &more, &sum, &err);
+	if (!r)
+		take_running(guardian, &sum);
+	else if (r == -ESTALE)
+		guardian->ledger_ms = 0;
+}
+
+/* After the ledger, whose sum it may not fall behind. */
+static void raise_sum(struct guardian *guardian, const struct ledger *least)
+{
+	const struct warden_settings *settings = guardian->settings;
+	struct err err = ERR_INIT;
+	struct ledger sum;
+
+	if (settings->is_shared && !ledger_sum_raise(settings->ledger_dir, settings->ledger_key, least, &sum, &err))
+		take_running(guardian, &sum);
+}
+
 static int add_to_ledger(struct guardian *guardian, const char *ended, struct err *err)
 {
 	const struct warden_settings *settings = guardian->settings;
-	const struct budget *wall = &guardian->budgets[BUDGET_WALL], *cpu = &guardian->budgets[BUDGET_CPU];
-	const struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
-	struct ledger sum, more = {
-		.wall_ms = settings->counts_only_egress ? 0 : wall->now - wall->in_ledger,
-		.cpu_us = settings->counts_only_egress ? 0 : cpu->now - cpu->in_ledger,
-		.egress_bytes = egress->now - egress->in_ledger,
-		.runs = guardian->started_ms && !guardian->is_run_counted,
-		.period_ms = settings->reset_period_ms,
-	};
+	struct ledger sum, more;
 	int r;
 
+	guardian_share(guardian);
+	more = news_since(guardian, offsetof(struct budget, in_ledger));
+	more.runs = guardian->started_ms && !guardian->is_run_counted;
+	more.period_ms = settings->reset_period_ms;
 	snprintf(more.ended, sizeof(more.ended), "%s", ended);
 	snprintf(more.container, sizeof(more.container), "%s", settings->container);
 	snprintf(more.profile, sizeof(more.profile), "%s", settings->profile);
@@ -83,6 +131,7 @@ static int add_to_ledger(struct guardian *guardian, const char *ended, struct er
 	}
 	guardian->is_run_counted |= more.runs > 0;
 	take_sums(guardian, &sum);
+	raise_sum(guardian, &sum);
 	return 0;
 }
 

@@ -34,7 +34,6 @@
 
 #define LEDGER_MS 60000u
 #define LEDGER_SHARED_MS 1000u
-#define LEDGER_CLOSE_MS 250u
 #define GIVE_UP_MS 10000u
 #define OWN_CGROUP_MS 1000u
 
@@ -106,6 +105,15 @@ static int open_own(struct guardian *guardian, struct err *err)
 	return 0;
 }
 
+/* One container spends as many CPUs at once as it may have, several that share a budget all that there are. */
+static uint32_t fastest_cpus_milli(const struct warden_settings *settings)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	uint32_t all = cpus < 1 ? 1000 : cpus > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)cpus * 1000;
+
+	return settings->is_shared || !settings->cpus_milli || settings->cpus_milli > all ? all : settings->cpus_milli;
+}
+
 /* What is promised must be possible, or the container does not start. */
 static int check_means(const struct guardian *guardian, struct err *err)
 {
@@ -129,6 +137,7 @@ static int open_container(struct guardian *guardian, struct err *err)
 	if (r < 0)
 		return r;
 	guardian->is_init = r;
+	guardian->cpus_milli = fastest_cpus_milli(guardian->settings);
 	r = cgroup_open(guardian->settings->pid, &guardian->cgroup, err);
 	if (r)
 		return r;
@@ -327,15 +336,12 @@ static void enter_own_cgroup(struct guardian *guardian)
 		       guardian->settings->container, entered, wanted);
 }
 
-/* At a period's end at the latest; what others spend is asked for each second, and more often when little is left. */
+/* At a period's end at the latest. */
 static uint64_t next_ledger_ms(const struct guardian *guardian, uint64_t now_ms)
 {
 	uint64_t wait_ms = guardian->settings->is_shared ? LEDGER_SHARED_MS : LEDGER_MS;
 	int64_t left_ms = guardian_period_left_ms(guardian);
 
-	for (size_t i = 0; i < BUDGETS && guardian->settings->is_shared; i++)
-		if (guardian->budgets[i].mark >= 95)
-			wait_ms = LEDGER_CLOSE_MS;
 	if (left_ms < (int64_t)wait_ms)
 		wait_ms = left_ms > 0 ? (uint64_t)left_ms : LEDGER_SHARED_MS;
 	return now_ms + wait_ms;

@@ -84,6 +84,7 @@ struct guardian {
 	struct cgroup cgroup;
 	struct cgroup_own own;		/* opened at the start, entered at own_ms */
 	uint64_t cpu_base_us;		/* what the counter showed at the start */
+	uint32_t cpus_milli;		/* how fast the CPU budget can run out at most */
 	struct limit_count {
 		uint64_t base, now, said;	/* of the cgroup's counter: at the start, last read, recorded */
 	} oom_kills, pids_refused;
@@ -190,6 +191,7 @@ bool guardian_is_name(const char *text);	/* normalized, as the warden sends name
 void guardian_audit(struct guardian *guardian, const char *event, const char *members);
 int64_t guardian_period_left_ms(const struct guardian *guardian);	/* INT64_MAX without a period; 0 or less when it has passed */
 int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err);
+void guardian_share(struct guardian *guardian);		/* own spending to those who share the ledger, and theirs to here */
 void guardian_read_limits(struct guardian *guardian);
 void guardian_say_limits(struct guardian *guardian, uint64_t now_ms);
 void guardian_report_end(struct guardian *guardian);

@@ -197,6 +197,7 @@ exits_are() { # EXIT-RECORDS, by cause
 	runtime=runc
 	run_in 'until [ -e /workspace/go ]; do sleep 0.1; done; while :; do :; done'
 	share lone /srv/agents/other
+	wait_for 20 grep -qx 'runs 1' -r /var/lib/quod/ledger
 	quod kill lone KILL
 	wait_for 20 exits_are " 1 signal 9"
 	quod delete --force lone
@@ -216,7 +217,7 @@ exits_are() { # EXIT-RECORDS, by cause
 	[ "$(jq -s '[.[] | select(.event == "exit" and .cause == "cpu 4s spent") | .cpu_us] | add' /var/log/quod/audit.jsonl)" = "$sum" ]
 	[ "$(sed -n 's/^runs //p' "$ledger")" = 20 ]
 	[ "$sum" -ge 4000000 ]
-	[ "$sum" -lt 9000000 ]
+	[ "$sum" -lt 6000000 ]
 	run share late /srv/agents/web
 	[ "$status" = 1 ]
 	[[ $output == *"cpu 4s spent"* ]]

@@ -116,6 +116,19 @@ static void test_sums(void)
 	   "budget: and the new period's limit is the whole limit");
 }
 
+static void test_running(void)
+{
+	struct budget wall = { .name = "wall", .limit = 100000, .now = 10 };
+
+	budget_take_running(&wall, 5010);
+	OK(budget_spent(&wall) == 5010 && wall.in_sum == 10 && wall.in_ledger == 0, "budget: the running sum is others' and one's own");
+	OK(budget_shared_wall_look_ms(&wall) == 1000, "budget: shared wall time is looked at once a second");
+	budget_take_running(&wall, 79900);
+	OK(budget_shared_wall_look_ms(&wall) == 20, "budget: and more often close to a mark");
+	wall.limit = BUDGET_UNLIMITED;
+	OK(budget_shared_wall_look_ms(&wall) == 1000, "budget: an unlimited one has none");
+}
+
 int main(void)
 {
 	test_marks();
@@ -123,5 +136,6 @@ int main(void)
 	test_exact();
 	test_looks();
 	test_print();
+	test_running();
 	return tap_done();
 }

@@ -181,6 +181,41 @@ static void test_prune(void)
 	OK(ledger_prune("/nonexistent", 1, &err) == 0, "ledger: nothing to prune is no error");
 }
 
+static void test_running_sum(void)
+{
+	struct ledger more = { .wall_ms = 1, .cpu_us = 10, .egress_bytes = 100 }, sum, least = { .cpu_us = 500, .wall_ms = 2 };
+	char name[160];
+	struct err err = ERR_INIT;
+	bool exact = true;
+	struct stat st;
+	int status;
+
+	OK(ledger_sum_add(dir, "many", &more, &sum, &err) == -ESTALE, "running sum: where there is none nothing is added");
+	OK(!ledger_sum_raise(dir, "many", &least, &sum, &err) && sum.cpu_us == 500 && sum.egress_bytes == 0,
+	   "running sum: it begins with the ledger's");
+	for (int i = 0; i < 20; i++)
+		if (!fork()) {
+			for (int j = 0; j < 100; j++)
+				if (ledger_sum_add(dir, "many", &more, &sum, &err))
+					_exit(1);
+			_exit(0);
+		}
+	while (wait(&status) > 0)
+		exact &= !status;
+	OK(exact && !ledger_sum_raise(dir, "many", &least, &sum, &err), "running sum: twenty add to it side by side");
+	OK(sum.cpu_us == 500 + 20 * 100 * 10 && sum.wall_ms == 2 + 2000 && sum.egress_bytes == 200000, "running sum: it is exact");
+	more.period_start_s = 7;
+	OK(ledger_sum_add(dir, "many", &more, &sum, &err) == -ESTALE, "running sum: another period's is none");
+	more.cpu_us = 3;
+	OK(!ledger_sum_raise(dir, "many", &more, &sum, &err) && sum.cpu_us == 3 && sum.period_start_s == 7,
+	   "running sum: a new period begins with what the ledger has of it");
+	snprintf(name, sizeof(name), "%s/.many.sum", dir);
+	OK(!stat(name, &st) && !truncate(name, st.st_size - 1) && ledger_sum_add(dir, "many", &more, &sum, &err) == -ESTALE,
+	   "running sum: a torn one is none");
+	OK(!ledger_sum_raise(dir, "many", &least, &sum, &err) && sum.cpu_us == 500, "running sum: and is begun anew");
+	OK(!ledger_add(dir, "many", &least, &sum, &err) && stat(name, &st) < 0, "running sum: a ledger that begins has none before it");
+}
+
 int main(void)
 {
 	char root[] = "/tmp/quod-test-ledger.XXXXXX", command[64];
@@ -198,5 +233,6 @@ int main(void)
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	if (system(command))
 		return 99;
+	test_running_sum();
 	return tap_done();
 }
