@@ -199,10 +199,28 @@ static int open_inside(void *data)
 	return r;
 }
 
+/* A table of descriptors that two threads share grows only after a grace period of the kernel's, ten milliseconds and more: it is
+ * made large enough while there is one thread. */
+static int make_room(const struct warden *warden, struct err *err)
+{
+	int last = warden->fixed_fds + RESOLVERS * RESOLVER_SOCKETS - 1, fd;
+
+	if (!warden->rules)
+		return 0;
+	fd = fcntl(warden->netns_fd, F_DUPFD_CLOEXEC, last);
+	if (fd < 0)
+		return err_set_errno(err, errno, "warden: descriptors beyond %d", last);
+	close(fd);
+	return 0;
+}
+
 int warden_open_sockets(struct warden *warden, struct err *err)
 {
 	struct inside inside = { warden, err };
-	int r = netns_run_aside(open_inside, &inside, err);
+	int r = make_room(warden, err);
+
+	if (!r)
+		r = netns_run_aside(open_inside, &inside, err);
 
 	return r ? r : open_resolvers(warden, false, err);
 }
