@@ -179,6 +179,11 @@ int file_check_owner_chain(const char *path, uid_t also_uid, bool overflow_ok, s
 	}
 }
 
+int file_check_owner(const char *path, uid_t also_uid, bool overflow_ok, struct err *err)
+{
+	return check_one(path, also_uid, overflow_ok, false, err);
+}
+
 char *file_fd_path(int fd)
 {
 	char link[64], path[PATH_MAX];

@@ -36,6 +36,9 @@ int file_make_dirs(const char *path, mode_t mode, struct err *err);
  * entry below is owned by a trusted uid. */
 int file_check_owner_chain(const char *path, uid_t also_uid, bool overflow_ok, struct err *err);
 
+/* The same of `path` alone, where the directory it lies in is known to be so. */
+int file_check_owner(const char *path, uid_t also_uid, bool overflow_ok, struct err *err);
+
 /* A path as mountinfo writes it, in place: space, tab, newline and backslash are \NNN there. */
 void file_decode_mountinfo(char *text);
 

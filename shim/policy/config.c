@@ -171,7 +171,7 @@ static int read_file(const char *path, struct host_config *config, struct err *e
 {
 	cleanup_json_tree struct json_tree *tree = NULL;
 	struct reader reader = { .keys = keys, .key_count = ARRAY_SIZE(keys), .target = config, .err = err };
-	int r = policy_file_read(path, false, &tree, &config->file, err);
+	int r = policy_file_read(path, NULL, &tree, &config->file, err);
 
 	if (r)
 		return r;

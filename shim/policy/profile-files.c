@@ -21,12 +21,6 @@
 #define FILE_BYTES_MAX (1 << 20)
 #define LINKS_MAX 16
 
-/* Who else may own these files: rootless, the user himself, and the host's root as the overflow uid. */
-struct owners {
-	uid_t also_uid;
-	bool overflow_ok;
-};
-
 static struct owners owners_now(void)
 {
 	struct owners owners = { geteuid(), false };
@@ -110,12 +104,60 @@ static int check_links(const char *path, const struct owners *owners, struct err
 	return 0;
 }
 
-static int check_owners(const char *path, const char *resolved, struct err *err)
+static size_t dir_len(const char *path)
 {
-	struct owners owners = owners_now();
-	int r = path[0] == '/' ? check_links(path, &owners, err) : 0;
+	const char *slash = strrchr(path, '/');
 
-	return r ? r : file_check_owner_chain(resolved, owners.also_uid, owners.overflow_ok, err);
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+static bool is_dir_of(const char *dir, const char *path)
+{
+	return strlen(dir) == dir_len(path) && !strncmp(dir, path, dir_len(path));
+}
+
+/* Was the way to this file found to be root's alone for another one of the same load? */
+static bool is_trusted(const struct trusted_dirs *trusted, const char *path, const char *resolved)
+{
+	for (size_t i = 0; i < trusted->count; i++)
+		if (is_dir_of(trusted->dirs[i].given, path) && is_dir_of(trusted->dirs[i].resolved, resolved))
+			return true;
+	return false;
+}
+
+static void trust(struct trusted_dirs *trusted, const char *path, const char *resolved)
+{
+	if (trusted->count == ARRAY_SIZE(trusted->dirs))
+		return;
+	trusted->dirs[trusted->count].given = alloc_printf("%.*s", (int)dir_len(path), path);
+	trusted->dirs[trusted->count++].resolved = alloc_printf("%.*s", (int)dir_len(resolved), resolved);
+}
+
+void trusted_dirs_release(struct trusted_dirs *trusted)
+{
+	for (size_t i = 0; i < trusted->count; i++) {
+		free(trusted->dirs[i].given);
+		free(trusted->dirs[i].resolved);
+	}
+	trusted->count = 0;
+}
+
+/* The file was opened without following a link at its end: in a directory that is trusted only it is left to be looked at. */
+static int check_owners(const char *path, const char *resolved, struct trusted_dirs *trusted, struct err *err)
+{
+	struct owners owners = trusted && trusted->count ? trusted->owners : owners_now();
+	int r;
+
+	if (trusted && is_trusted(trusted, path, resolved))
+		return file_check_owner(resolved, owners.also_uid, owners.overflow_ok, err);
+	r = path[0] == '/' ? check_links(path, &owners, err) : 0;
+	if (!r)
+		r = file_check_owner_chain(resolved, owners.also_uid, owners.overflow_ok, err);
+	if (!r && trusted) {
+		trusted->owners = owners;
+		trust(trusted, path, resolved);
+	}
+	return r;
 }
 
 /* json_parse says "line N: ...": a message of quod's says "FILE:N: ...". */
@@ -129,7 +171,7 @@ static int fail_parse(const char *file, struct err *err)
 	return err_set(err, inner.code, "%s: %s", file, inner.text);
 }
 
-int policy_file_read(const char *path, bool skip_owner_check, struct json_tree **tree, char **resolved, struct err *err)
+int policy_file_read(const char *path, const struct profile_paths *paths, struct json_tree **tree, char **resolved, struct err *err)
 {
 	cleanup_close int fd = file_open_regular(AT_FDCWD, path, err);
 	cleanup_free char *real = NULL, *bytes = NULL;
@@ -143,7 +185,7 @@ int policy_file_read(const char *path, bool skip_owner_check, struct json_tree *
 	real = file_fd_path(fd);
 	if (!real)
 		return err_set_errno(err, errno, "%s: its real path", path);
-	r = skip_owner_check ? 0 : check_owners(path, real, err);
+	r = paths && paths->skip_owner_check ? 0 : check_owners(path, real, paths ? paths->trusted : NULL, err);
 	if (r)
 		return r;
 	r = file_read_all(fd, FILE_BYTES_MAX, &bytes, &len, err);
@@ -189,7 +231,7 @@ static int read_hosts(const struct reader *reader, const struct spot *spot)
 	return spot_each(reader, spot, JSON_ARRAY, read_host);
 }
 
-static int group_read(const char *path, bool skip_owner_check, struct host_group *group, struct err *err)
+static int group_read(const char *path, const struct profile_paths *paths, struct host_group *group, struct err *err)
 {
 	static const struct key keys[] = {
 		{ "version", .kind = KEY_VERSION },
@@ -201,7 +243,7 @@ static int group_read(const char *path, bool skip_owner_check, struct host_group
 	cleanup_json_tree struct json_tree *tree = NULL;
 	cleanup_free char *file = NULL;
 	struct reader reader = { .keys = keys, .key_count = ARRAY_SIZE(keys), .target = group, .err = err };
-	int r = policy_file_read(path, skip_owner_check, &tree, &file, err);
+	int r = policy_file_read(path, paths, &tree, &file, err);
 
 	if (r)
 		return r;
@@ -215,7 +257,7 @@ int group_find(const char *name, const struct profile_paths *paths, struct host_
 	for (size_t i = 0; i < ARRAY_SIZE(paths->group_dirs) && paths->group_dirs[i]; i++) {
 		cleanup_free char *path = alloc_printf("%s/%s.json", paths->group_dirs[i], name);
 		struct err why = ERR_INIT;
-		int r = group_read(path, paths->skip_owner_check, group, &why);
+		int r = group_read(path, paths, group, &why);
 
 		if (!r)
 			return 0;

@@ -3,6 +3,8 @@
 #ifndef QUOD_POLICY_PROFILE_KEYS_H
 #define QUOD_POLICY_PROFILE_KEYS_H
 
+#include <sys/types.h>
+
 #include "shim/policy/keys.h"
 
 const struct key *profile_keys(size_t *count);
@@ -73,8 +75,27 @@ const char *list_name(unsigned list);	/* "mounts.allow" */
 /* The entries of a group, from the first directory that has it. -ENOENT when none has. */
 int group_load(const char *name, const struct profile_paths *paths, struct entry **entries, size_t *count, struct err *err);
 
-/* One of quod's own files: opened without following a link at its end, held to the owner chain unless `skip_owner_check`,
- * parsed. *resolved is its path without links, malloc'ed. -ENOENT when there is no such file. */
-int policy_file_read(const char *path, bool skip_owner_check, struct json_tree **tree, char **resolved, struct err *err);
+/* Who else may own quod's own files: rootless, the user himself, and the host's root as the overflow uid. */
+struct owners {
+	uid_t also_uid;
+	bool overflow_ok;
+};
+
+/* What one load has found to be root's alone: directories, each as it was given and without links, and all above them. Groups
+ * lie side by side: they need not be found so for each. Never kept for longer: a directory can be given away. */
+struct trusted_dirs {
+	struct {
+		char *given, *resolved;
+	} dirs[4];
+	size_t count;
+	struct owners owners;	/* when there is a directory */
+};
+
+void trusted_dirs_release(struct trusted_dirs *trusted);
+
+/* One of quod's own files: opened without following a link at its end, held to the owner chain unless `paths` (NULL: none) say
+ * otherwise, parsed. *resolved is its path without links, malloc'ed. -ENOENT when there is no such file. */
+int policy_file_read(const char *path, const struct profile_paths *paths, struct json_tree **tree, char **resolved,
+		     struct err *err);
 
 #endif

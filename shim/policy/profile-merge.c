@@ -35,7 +35,7 @@ static int chain_add(struct chain *chain, const char *path, const struct profile
 {
 	cleanup_json_tree struct json_tree *tree = NULL;
 	cleanup_free char *file = NULL;
-	int r = policy_file_read(path, paths->skip_owner_check, &tree, &file, err);
+	int r = policy_file_read(path, paths, &tree, &file, err);
 
 	if (r)
 		return r;
@@ -126,14 +126,19 @@ static int chain_read(const struct chain *chain, const char *name, struct reader
 int profile_load(const char *name, const struct profile_paths *paths, struct profile **profile, struct err *err)
 {
 	struct chain chain = { .count = 0 };
-	struct reader reader = { .paths = paths, .err = err };
-	int r = chain_add_named(&chain, name, paths, err);
+	struct trusted_dirs trusted = { .count = 0 };
+	struct profile_paths places = *paths;
+	struct reader reader = { .paths = &places, .err = err };
+	int r;
 
+	places.trusted = &trusted;
+	r = chain_add_named(&chain, name, &places, err);
 	if (!r)
-		r = chain_add_parents(&chain, paths, err);
+		r = chain_add_parents(&chain, &places, err);
 	if (!r)
 		r = chain_read(&chain, name, &reader, profile);
 	chain_release(&chain);
+	trusted_dirs_release(&trusted);
 	return r;
 }
 

@@ -196,6 +196,7 @@ struct profile_paths {
 	const char *profile_dirs[3];	/* NULL-terminated */
 	const char *group_dirs[3];
 	bool skip_owner_check;		/* only for `profile check FILE` on a file being written, and for tests */
+	struct trusted_dirs *trusted;	/* of one profile_load, which sets it */
 };
 
 /* Loads NAME and its parents, merges them (scalars replace, lists append), puts the groups' entries in. The name must be

@@ -399,6 +399,56 @@ static void test_owners(void)
 	chmod(root, 0755);
 }
 
+static bool child_is_refused(const struct profile_paths *where, const char *word)
+{
+	struct profile *profile = NULL;
+	struct err err = ERR_INIT;
+	bool refused = profile_load("child", where, &profile, &err) < 0;
+
+	if (!refused)
+		profile_free(profile);
+	return refused && strstr(err.text, word);
+}
+
+/* What lies beside a file that was found good is looked at all the same. */
+static void test_owners_beside(void)
+{
+	struct profile_paths where = paths();
+	struct profile *profile = NULL;
+	cleanup_free char *parent = alloc_printf("%s/parent.json", profiles), *first = alloc_printf("%s/first.json", groups),
+			  *second = alloc_printf("%s/second.json", groups), *link = alloc_printf("%s/other.json", groups);
+	struct err err = ERR_INIT;
+
+	where.skip_owner_check = false;
+	write_profile("parent", "{ \"version\": 1 }");
+	write_file(first, "{ \"version\": 1, \"hosts\": [\"a.example\"] }");
+	write_file(second, "{ \"version\": 1, \"hosts\": [\"b.example\"] }");
+	write_profile("child", "{ \"version\": 1, \"extends\": \"parent\", \"egress\": { \"allow\": [\"@first\", \"@second\"] } }");
+	OK(!profile_load("child", &where, &profile, &err) && profile->egress.allow_count == 2, "owners: a parent and two groups (%s)",
+	   err.text);
+	profile_free(profile);
+	profile = NULL;
+	chmod(parent, 0646);
+	OK(child_is_refused(&where, parent), "owners: not when others may write the parent");
+	chmod(parent, 0644);
+	chmod(second, 0646);
+	OK(child_is_refused(&where, second),
+	   "owners: nor the second group of a directory");
+	chmod(second, 0644);
+	OK(geteuid() || (!chown(second, 4711, 0) && child_is_refused(&where, "belongs to uid 4711")),
+	   "owners: nor when it is another's");
+	OK(!unlink(second) && !symlink(first, link) && !rename(link, second) && child_is_refused(&where, "is a symbolic link"),
+	   "owners: nor when it is a link");
+	OK(!unlink(second), "owners: the link is gone");
+	write_file(second, "{ \"version\": 1, \"hosts\": [\"b.example\"] }");
+	chmod(groups, 0757);
+	OK(child_is_refused(&where, groups),
+	   "owners: nor when others may write the groups' directory, and the profiles' is good");
+	chmod(groups, 0755);
+	OK(!profile_load("child", &where, &profile, &err), "owners: and is fine again (%s)", err.text);
+	profile_free(profile);
+}
+
 static size_t dead(const char *egress, struct strings *texts)
 {
 	cleanup_free char *text = alloc_printf("{ \"version\": 1, \"egress\": %s }", egress);
@@ -523,6 +573,7 @@ int main(void)
 	test_merge();
 	test_chain();
 	test_owners();
+	test_owners_beside();
 	test_dead_entries();
 	test_memory();
 	test_round_trip(profiles);
