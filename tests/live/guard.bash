@@ -65,6 +65,7 @@ is_frozen() {
 
 # guard OPTION=VALUE... -- COMMAND...: in the background, its words in $dir/out; sets $first and $guardian.
 guard() {
+	rm -f "$dir/out" # of the one before
 	mkdir -p "$dir/state"
 	"$builddir/tests/live/guard-run" program="$builddir/quod-warden" state="$dir/state" audit="$dir/log/audit.jsonl" \
 		head="$dir/lib/audit.head" ledger="$dir/lib/ledger" key=k1 "${cgroups[@]}" "$@" >"$dir/out" 2>&1 </dev/null 3>&- &
