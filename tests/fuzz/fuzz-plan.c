@@ -6,7 +6,8 @@
  * With libFuzzer, after ./configure && make:
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -DTESTS_DATA='"tests/data"' -DQUOD_LOGDIR='""' -I. tests/fuzz/fuzz-plan.c \
  *     oci/[!b]*.c shim/policy/[!.]*.c shim/base/{buf,err,file}.c shim/egress/rule-ranges.c -lyajl -lseccomp -lcap -o fuzz-plan &&
- *   mkdir -p build/new && ./fuzz-plan -max_total_time=60 -max_len=16384 build/new tests/fuzz/corpus/plan
+ *   mkdir -p build/new && ASAN_OPTIONS=malloc_context_size=1:quarantine_size_mb=4 ./fuzz-plan -runs=1000000 -entropic=0 -len_control=0 \
+ *     -max_len=12288 build/new tests/fuzz/corpus/plan
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -13,8 +13,10 @@
 #define CALL_CONDITIONS_MAX 8
 #define CALL_VALUES_MAX 40
 
+enum call_op { CALL_NEVER, CALL_NE, CALL_LT, CALL_LE, CALL_EQ, CALL_GE, CALL_GT, CALL_MASKED_EQ };
+
 struct call_condition {
-	const char *op;
+	enum call_op op;
 	uint64_t index, value, datum;
 };
 
@@ -38,6 +40,19 @@ static inline bool action_allows(const struct json *action)
 	return text && (!strcmp(text, "SCMP_ACT_ALLOW") || !strcmp(text, "SCMP_ACT_LOG"));
 }
 
+static inline enum call_op call_op_of(const struct json *node)
+{
+	static const char *const names[] = { [CALL_NE] = "SCMP_CMP_NE", [CALL_LT] = "SCMP_CMP_LT", [CALL_LE] = "SCMP_CMP_LE",
+					     [CALL_EQ] = "SCMP_CMP_EQ", [CALL_GE] = "SCMP_CMP_GE", [CALL_GT] = "SCMP_CMP_GT",
+					     [CALL_MASKED_EQ] = "SCMP_CMP_MASKED_EQ" };
+	const char *text = json_string(node);
+
+	for (size_t i = CALL_NE; text && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(text, names[i]))
+			return (enum call_op)i;
+	return CALL_NEVER;
+}
+
 static inline void read_call_rule(const struct json *node, struct call_rules *call)
 {
 	const struct json *conditions = json_get(node, "args");
@@ -48,7 +63,7 @@ static inline void read_call_rule(const struct json *node, struct call_rules *ca
 		return;
 	*rule = (struct call_rule){ .allows = action_allows(json_get(node, "action")), .count = length(conditions) };
 	for (size_t i = 0; i < rule->count; i++) {
-		rule->conditions[i].op = json_string(json_get(conditions->items[i], "op"));
+		rule->conditions[i].op = call_op_of(json_get(conditions->items[i], "op"));
 		json_uint(json_get(conditions->items[i], "index"), &rule->conditions[i].index);
 		json_uint(json_get(conditions->items[i], "value"), &rule->conditions[i].value);
 		json_uint(json_get(conditions->items[i], "valueTwo"), &rule->conditions[i].datum);
@@ -71,25 +86,30 @@ static inline void find_call_rules(const struct json *seccomp, const char *name,
 
 static inline bool condition_holds(const struct call_condition *condition, const uint64_t args[CALL_ARGS])
 {
-	const char *op = condition->op;
 	uint64_t value = condition->value, arg;
 
-	if (!op || condition->index >= CALL_ARGS)
+	if (condition->index >= CALL_ARGS)
 		return false;
 	arg = args[condition->index];
-	if (!strcmp(op, "SCMP_CMP_NE"))
+	switch (condition->op) {
+	case CALL_NE:
 		return arg != value;
-	if (!strcmp(op, "SCMP_CMP_LT"))
+	case CALL_LT:
 		return arg < value;
-	if (!strcmp(op, "SCMP_CMP_LE"))
+	case CALL_LE:
 		return arg <= value;
-	if (!strcmp(op, "SCMP_CMP_EQ"))
+	case CALL_EQ:
 		return arg == value;
-	if (!strcmp(op, "SCMP_CMP_GE"))
+	case CALL_GE:
 		return arg >= value;
-	if (!strcmp(op, "SCMP_CMP_GT"))
+	case CALL_GT:
 		return arg > value;
-	return !strcmp(op, "SCMP_CMP_MASKED_EQ") && (arg & value) == (condition->datum & value);
+	case CALL_MASKED_EQ:
+		return (arg & value) == (condition->datum & value);
+	case CALL_NEVER:
+		break;
+	}
+	return false;
 }
 
 static inline bool call_matches(const struct call_rule *rule, const uint64_t args[CALL_ARGS])
