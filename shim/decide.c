@@ -101,7 +101,8 @@ static void refuse_dead_entries(const struct strings *dead, struct plan *plan)
 static int select_profile(const struct shim *shim, struct decision *decision, struct err *err)
 {
 	struct profile_paths paths;
-	const struct selection_input input = { &decision->config, &decision->facts, &decision->held, &paths };
+	const struct selection_input input = { &decision->config, &decision->facts, &decision->held, &paths,
+					       shim->places.profiles_dir };
 	int r;
 
 	shim_profile_paths(shim, &paths);
@@ -191,6 +192,7 @@ static int decide(struct shim *shim, const char *bundle, struct decision *decisi
 	if (r)
 		return r;
 	input.profile = decision->selection.is_unmanaged ? NULL : decision->selection.profile;
+	input.own_wish = decision->selection.own_wish;
 	find_ledger_key(shim, decision, &input);
 	if (decision->selection.is_unmanaged)
 		return 0;

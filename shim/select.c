@@ -29,6 +29,18 @@ void shim_profile_paths(const struct shim *shim, struct profile_paths *paths)
 	};
 }
 
+struct profile_paths profile_paths_with_own(const struct profile_paths *paths, const char *own_dir)
+{
+	struct profile_paths all = *paths;
+	size_t count = 0;
+
+	while (count < ARRAY_SIZE(all.profile_dirs) && all.profile_dirs[count])
+		count++;
+	if (*own_dir && count < ARRAY_SIZE(all.profile_dirs))
+		all.profile_dirs[count] = own_dir;
+	return all;
+}
+
 const char *selection_name(const struct selection *selection)
 {
 	return selection->profile ? selection->profile->name : selection->is_unmanaged ? PROFILE_UNMANAGED : "";
@@ -39,6 +51,27 @@ static int load_named(const char *name, const struct profile_paths *paths, struc
 	if (!strcmp(name, PROFILE_UNMANAGED))
 		return err_set(err, EACCES, "profile '" PROFILE_UNMANAGED "': only a rule of quod.json may leave a container as it is");
 	return profile_load(name, paths, profile, err);
+}
+
+/* One that lies in the user's own place alone: a name of the administrator's means the administrator's. 1, 0 or an error. */
+static int is_own(const struct selection_input *input, const char *name, struct err *err)
+{
+	const struct profile_paths own = { .profile_dirs = { input->own_dir } };
+	struct strings theirs, ours;
+	bool found;
+
+	if (!*input->own_dir)
+		return 0;
+	if (profile_list(input->paths, &theirs, err) < 0)
+		return -err->code;
+	if (profile_list(&own, &ours, err) < 0) {
+		strings_free(&theirs);
+		return -err->code;
+	}
+	found = strings_has(&ours, name) && !strings_has(&theirs, name);
+	strings_free(&theirs);
+	strings_free(&ours);
+	return found;
 }
 
 static int refuse_wish(const struct shim *shim, const char *chosen, const char *wish, struct err *err)
@@ -112,9 +145,17 @@ static int hear_wish(const struct shim *shim, const struct selection_input *inpu
 		     const char **name, struct err *err)
 {
 	const char *wish = oci_annotation(input->config, wish_key);
+	int own;
 
 	if (!wish || (!strcmp(wish, *name) && !selection->is_unmanaged))
 		return 0;
+	own = is_own(input, wish, err);
+	if (own < 0)
+		return own;
+	if (own) {
+		selection->own_wish = wish;
+		return 0;
+	}
 	if (shim->profile_name || !strings_has(&shim->config->selectable, wish))
 		return refuse_wish(shim, *name, wish, err);
 	*name = wish;
@@ -151,6 +192,41 @@ static int refuse_word(const struct selection *selection, struct err *err)
 	return err_set(err, EACCES, "refused by profile '%s': %s", selection->profile->name, why.text);
 }
 
+/* What has no stricter and no looser would be the user's choice, where the administrator says nothing of it. */
+static const char *find_choice(const struct profile *before, const struct profile *after)
+{
+	if (before->runtime.count != after->runtime.count)
+		return "runtime";
+	if (before->process.env_set_count != after->process.env_set_count)
+		return "process.env.set";
+	if (before->egress.has_via != after->egress.has_via)
+		return "egress.via";
+	return before->egress.dns_upstream.count != after->egress.dns_upstream.count ? "egress.dns.upstream" : NULL;
+}
+
+/* Whoever starts containers as himself may hold them to a profile of his own as well. */
+static int tighten_by_own(const struct selection_input *input, const char *name, struct selection *selection, struct err *err)
+{
+	struct profile_paths paths = profile_paths_with_own(input->paths, input->own_dir);
+	const struct profile *before = selection->profile;
+	cleanup_free char *who = NULL;
+	struct profile *own, *met = NULL;
+	const char *choice;
+	int r;
+
+	if (load_named(name, &paths, &own, err) < 0)
+		return refuse_word(selection, err);
+	who = alloc_printf("own profile %s", own->file);
+	choice = profile_meet(before, own, &met, err) < 0 ? NULL : find_choice(before, met);
+	profile_free(met);
+	if (!choice)
+		return tighten(selection, own, who, err);
+	r = err_set(err, EACCES, "refused by profile '%s': %s: %s is not a user's own to say: it can only tighten", before->name,
+		    who, choice);
+	profile_free(own);
+	return r;
+}
+
 /* May come from the image. */
 static int hear_environment(const struct selection_input *input, struct selection *selection, struct err *err)
 {
@@ -166,11 +242,15 @@ static int hear_environment(const struct selection_input *input, struct selectio
 			continue;
 		buf_puts(&who, "QUOD_PROFILE ");
 		buf_put_plain(&who, name);
-		if (load_named(name, input->paths, &other, err) < 0) {
+		r = is_own(input, name, err);
+		if (r > 0) {
+			r = tighten_by_own(input, name, selection, err);
+		} else if (!r && load_named(name, input->paths, &other, err) < 0) {
 			err_wrap(err, "%s", who.data);
-			return refuse_word(selection, err);
+			r = refuse_word(selection, err);
+		} else if (!r) {
+			r = tighten(selection, other, who.data, err);
 		}
-		r = tighten(selection, other, who.data, err);
 		if (r)
 			return r;
 	}
@@ -256,7 +336,9 @@ int profile_select(const struct shim *shim, const struct selection_input *input,
 		return r;
 	selection->profile = selection->chosen;
 	profile_find_dead_entries(selection->chosen, &selection->dead);
-	r = hear_environment(input, selection, err);
+	r = selection->own_wish ? tighten_by_own(input, selection->own_wish, selection, err) : 0;
+	if (!r)
+		r = hear_environment(input, selection, err);
 	if (!r)
 		r = hear_annotations(input, selection, err);
 	return r ? r : hear_projects(input, selection, err);

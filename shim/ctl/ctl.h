@@ -17,6 +17,7 @@ enum ctl_status { CTL_YES = 0, CTL_NO = 1, CTL_FAILED = 2 };
 struct ctl {
 	const char *config_file;	/* --config; NULL: the default place */
 	struct profile_paths paths;	/* the compiled-in places, or --profiles */
+	struct profile_paths all_paths;	/* and a user's own: only to show them, and what they would make stricter */
 	bool has_profiles;		/* --profiles was given */
 	struct state_places places;
 	bool json;			/* --json */

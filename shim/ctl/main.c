@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/select.h"
 
 struct command {
 	const char *name;
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
 
 	state_places_init(&ctl.places);
 	take_options(&ctl, argv + (argc > 0), &groups);
+	ctl.all_paths = profile_paths_with_own(&ctl.paths, ctl.has_profiles ? "" : ctl.places.profiles_dir);
 	status = dispatch(&ctl);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return ctl_fail("the answer could not be written");

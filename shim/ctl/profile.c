@@ -27,13 +27,13 @@ static int list_main(struct ctl *ctl)
 
 	if (ctl->argc != 2)
 		return ctl_fail_usage(ctl, "'profile list' takes no words");
-	if (profile_list(&ctl->paths, &names, &err) < 0)
+	if (profile_list(&ctl->all_paths, &names, &err) < 0)
 		return ctl_fail("%s", err.text);
 	table_init(&table, heads);
 	for (size_t i = 0; i < names.count; i++) {
 		struct json *object = json_make_object(tree);
 		struct profile *profile = NULL;
-		bool loads = profile_load(names.items[i], &ctl->paths, &profile, &err) == 0;
+		bool loads = profile_load(names.items[i], &ctl->all_paths, &profile, &err) == 0;
 
 		table_add(&table, TONE_PLAIN, names.items[i]);
 		table_add(&table, loads ? TONE_PLAIN : TONE_BAD,
@@ -61,12 +61,12 @@ int ctl_profile_load(struct ctl *ctl, const char *word, struct profile **profile
 	size_t len = strlen(word);
 
 	if (strchr(word, '/') || (len > 5 && !strcmp(word + len - 5, ".json"))) {
-		struct profile_paths paths = ctl->paths;
+		struct profile_paths paths = ctl->all_paths;
 
 		paths.skip_owner_check = true;
 		return profile_load_file(word, &paths, profile, err);
 	}
-	return profile_load(word, &ctl->paths, profile, err);
+	return profile_load(word, &ctl->all_paths, profile, err);
 }
 
 static int show_resolved(struct ctl *ctl, const char *name)
@@ -88,7 +88,7 @@ static int show_document(struct ctl *ctl, const char *name)
 	cleanup_free char *file = NULL;
 	struct err err = ERR_INIT;
 
-	if (profile_read_document(name, &ctl->paths, &tree, &file, &err) < 0)
+	if (profile_read_document(name, &ctl->all_paths, &tree, &file, &err) < 0)
 		return ctl_fail("%s", err.text);
 	if (!ctl->json) {
 		fputs("// ", stdout);
@@ -136,7 +136,7 @@ static void find_unenforced(const struct profile *profile, const struct profile_
 
 void ctl_profile_find_errors(struct ctl *ctl, const char *file, struct strings *errors)
 {
-	struct profile_paths paths = ctl->paths;
+	struct profile_paths paths = ctl->all_paths;
 	struct profile *profile;
 
 	paths.skip_owner_check = true;

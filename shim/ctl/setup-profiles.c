@@ -105,6 +105,7 @@ static int check_in(const struct bundle *bundle, const char *dir, struct err *er
 
 	ctl.paths = (struct profile_paths){ .profile_dirs = { profiles, shipped }, .group_dirs = { groups, shipped_groups },
 					    .skip_owner_check = true };
+	ctl.all_paths = ctl.paths;
 	for (size_t i = 0; i < bundle->names[0].count && !r; i++) {
 		cleanup_free char *file = alloc_printf("%s/%s", profiles, bundle->names[0].items[i]);
 		struct strings errors = { NULL, 0 };

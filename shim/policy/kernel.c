@@ -88,7 +88,7 @@ static void judge_own_annotation(const struct plan_input *input, const struct pl
 	else if (strcmp(name, "quod.dev/profile"))
 		place_refuse(annotations, "annotations", name, "%s is no annotation that quod knows (quod.dev/KEY of quod-profile(5))",
 			     name);
-	else if (!value || strcmp(value, input->profile->name))
+	else if (!value || (strcmp(value, input->profile->name) && (!input->own_wish || strcmp(value, input->own_wish))))
 		place_refuse(annotations, "annotations", name, "asks for profile '%s', and '%s' was chosen", value ? value : "",
 			     input->profile->name);
 }

@@ -148,6 +148,7 @@ struct plan_input {
 	const struct profile *profile;
 	const struct oci_config *config;
 	const struct facts *facts;
+	const char *own_wish;	/* the creator's wish that was one of his own profiles, and has tightened this one; NULL */
 };
 
 /* Without a profile: a writable directory of the host's, let in or not. */

@@ -37,15 +37,17 @@ static const char *absolute(const char *name)
 
 void state_places_init(struct state_places *places)
 {
-	const char *run = NULL, *state = NULL, *home = NULL;
+	const char *run = NULL, *state = NULL, *home = NULL, *config = NULL;
 	char state_dir[240] = QUOD_STATEDIR;
 	unsigned outer;
 
+	places->profiles_dir[0] = '\0';
 	snprintf(places->run_dir, sizeof(places->run_dir), "%s", QUOD_RUNDIR);
 	if (!is_host_root(&outer)) {
 		run = absolute("XDG_RUNTIME_DIR");
 		state = absolute("XDG_STATE_HOME");
 		home = absolute("HOME");
+		config = absolute("XDG_CONFIG_HOME");
 		if (run)
 			snprintf(places->run_dir, sizeof(places->run_dir), "%s/quod", run);
 		else
@@ -56,6 +58,10 @@ void state_places_init(struct state_places *places)
 			snprintf(state_dir, sizeof(state_dir), "%s/.local/state/quod", home);
 		else
 			snprintf(state_dir, sizeof(state_dir), "%.230s", places->run_dir);
+		if (config)
+			snprintf(places->profiles_dir, sizeof(places->profiles_dir), "%s/quod/profiles", config);
+		else if (home)
+			snprintf(places->profiles_dir, sizeof(places->profiles_dir), "%s/.config/quod/profiles", home);
 	}
 	snprintf(places->ledger_dir, sizeof(places->ledger_dir), "%s/ledger", state_dir);
 	snprintf(places->placeholders_dir, sizeof(places->placeholders_dir), "%s/placeholders", state_dir);

@@ -20,6 +20,7 @@ struct state_places {
 	char ledger_dir[256];	/* /var/lib/quod/ledger */
 	char audit_head[256];	/* /var/lib/quod/audit.head */
 	char placeholders_dir[272];	/* /var/lib/quod/placeholders */
+	char profiles_dir[256];	/* a user's own profiles; "" for the host's root */
 };
 
 void state_places_init(struct state_places *places);

@@ -80,3 +80,40 @@ setup_file() {
 	run as_user podman unshare quodctl ps --json
 	[ "$output" = "[]" ]
 }
+
+# A profile of the user's own: as far as the administrator's lets it.
+@test "rootless: a profile of the user's own tightens, and nothing else" {
+	local own=/var/lib/user/.config/quod/profiles
+	own_profile() { as_user sh -c "mkdir -p $own && cat >$own/mine.json"; }
+	mine() { run as_user podman --runtime /usr/bin/quod-alone run --rm --network none "$@" $image \
+		sh -c 'echo "profile $QUOD_PROFILE"; ulimit -Hn; grep CapEff /proc/self/status; touch /x'; echo "$output"; }
+	own_profile <<-'END'
+		{"version": 1, "extends": "alone", "rootfs": {"readonly": false},
+		 "process": {"capabilities": ["CAP_CHOWN", "CAP_SYS_ADMIN"], "rlimits": {"nofile": 77}}}
+	END
+	for way in "--annotation quod.dev/profile=mine" "--env QUOD_PROFILE=mine"; do
+		# shellcheck disable=SC2086 # two words
+		mine $way
+		[[ $output == *"profile alone"*$'\n77'*"CapEff:"*"0000000000000000"*"Read-only file system"* ]]
+	done
+	run as_user podman unshare quodctl profile list
+	echo "$output"
+	[[ $output == *"$own/mine.json"* ]]
+	# the administrator's link decides, whatever the user's file says
+	mine
+	[[ $output == *"profile alone"* && $output != *$'\n77'* ]]
+	ln -sfn quod /usr/bin/quod-mine
+	run as_user podman --runtime /usr/bin/quod-mine run --rm --network none $image true
+	echo "$output"
+	[[ $output == *"mine"* && $status != 0 ]]
+	# a name of the administrator's is his
+	cp /etc/quod/profiles/alone.json $own/locked.json
+	mine --annotation quod.dev/profile=locked
+	[[ $output == *"'locked' can't be asked for"* ]]
+	# nobody else may have written it
+	chmod 666 $own/mine.json
+	mine --annotation quod.dev/profile=mine
+	[ "$status" != 0 ]
+	[[ $output == *"mine.json"* && $output != *CapEff* ]]
+	rm -rf /var/lib/user/.config/quod /usr/bin/quod-mine
+}
