@@ -19,8 +19,9 @@
 #define ELEMENT_BYTES 72
 #define MESSAGE_BYTES 128
 
-/* What was learnt and has not aged yet; beyond it nothing more is learnt. */
-#define LEARNT_MAX 65535
+/* What was learnt and has not aged yet; beyond it nothing more is learnt. The kernel makes a table of 4/3 times as many buckets at
+ * once, rounded up to a power of two: 256 KiB of each set, cleared while the container waits. */
+#define LEARNT_MAX 24576
 
 /* How nft(8) names types when it lists a set; the kernel doesn't read them. */
 enum { TYPE_NFPROTO = 2, TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_INET_PROTOCOL = 12, TYPE_INET_SERVICE = 13 };

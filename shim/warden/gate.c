@@ -114,7 +114,7 @@ static bool beat(struct gate *gate, const struct gate_message *order)
 	/* Closing must not wait for what could not be counted. */
 	if (order->is_closed)
 		r = ruleset_close(gate->settings->nl_fd, &err);
-	else if (!r)
+	else if (!r && !order->only_counts)
 		r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
 	if (!r)
 		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);

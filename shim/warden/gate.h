@@ -44,6 +44,7 @@ struct gate_message {
 	uint64_t cut_at_bytes;	/* GATE_BEAT: at how many bytes out (counters.out_bytes) the network is to close; 0 as it was
 				   installed. GATE_COUNTERS: what is in force */
 	uint32_t is_last;	/* GATE_BEAT: what is tracked is ended, so that it is told (conntrack.h) */
+	uint32_t only_counts;	/* GATE_BEAT: nothing is renewed. Who then ends needn't wait for what the kernel takes out of a set */
 	int32_t error;		/* GATE_COUNTERS: 0, or the positive errno with which the renewal or the reading failed:
 				   the table is gone (ENOENT) or another's (EPERM) */
 	uint32_t is_closed;	/* GATE_BEAT: nothing is to pass. GATE_COUNTERS: so it is */

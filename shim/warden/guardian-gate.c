@@ -77,10 +77,10 @@ int guardian_start_gate(struct guardian *guardian, struct err *err)
 }
 
 /* 0, or the errno of a channel that has ended. A gate that is too slow to read is no end: it misses a beat. */
-static int send_beat(struct guardian *guardian, bool is_last)
+static int send_beat(struct guardian *guardian, bool is_last, bool only_counts)
 {
 	struct gate_message beat = { .word = GATE_BEAT, .cut_at_bytes = guardian->cut_at_bytes, .is_closed = guardian->is_halted,
-				     .is_last = is_last };
+				     .is_last = is_last, .only_counts = only_counts };
 
 	if (send(guardian->channel_fd, &beat, sizeof(beat), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(beat))
 		return 0;
@@ -120,7 +120,7 @@ int guardian_first_beat(struct guardian *guardian, struct err *err)
 {
 	struct gate_message message = { 0 };
 
-	if (send_beat(guardian, false) || take_first_answer(guardian, &message) != 1 || message.word == GATE_ENDED)
+	if (send_beat(guardian, false, false) || take_first_answer(guardian, &message) != 1 || message.word == GATE_ENDED)
 		return err_set(err, EPIPE, "the gate could not start");
 	if (message.word != GATE_COUNTERS || message.error)
 		return err_set_errno(err, message.word == GATE_COUNTERS ? message.error : EPROTO, "the gate cannot renew the table");
@@ -256,7 +256,7 @@ void guardian_beat(struct guardian *guardian, uint64_t now_ms)
 	if (guardian->channel_fd < 0)
 		return;
 	place_cut(guardian);
-	if (send_beat(guardian, false)) {
+	if (send_beat(guardian, false, false)) {
 		lose_channel(guardian);
 		return;
 	}
@@ -270,7 +270,7 @@ void guardian_last_count(struct guardian *guardian, uint64_t now_ms)
 {
 	struct gate_message message;
 
-	if (guardian->channel_fd < 0 || send_beat(guardian, guardian->settings->record_connections))
+	if (guardian->channel_fd < 0 || send_beat(guardian, guardian->settings->record_connections, true))
 		return;
 	while (take_message(guardian, LAST_ANSWER_MS, &message) == 1)
 		if (message.word == GATE_COUNTERS && !message.error) {

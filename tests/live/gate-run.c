@@ -4,6 +4,7 @@
  * installs a table, starts the gate, then takes the steps one by one and prints what came of each.
  *
  *   beat         one beat; prints the answer          beats=N:MS   N of them, MS apart
+ *   count        the same, and nothing is renewed
  *   sleep=MS                                          sh=COMMAND   prints its exit status
  *   changed=MS   waits for the gate's word            garbage      sends what is no message
  *   close        closes the channel                   status       what the kernel says of the gate
@@ -111,9 +112,9 @@ static bool next_message(struct run *run, int ms, struct gate_message *message)
 	return poll(&end, 1, ms) == 1 && recv(run->channel_fd, message, sizeof(*message), 0) == (ssize_t)sizeof(*message);
 }
 
-static void step_beat(struct run *run)
+static void step_beat(struct run *run, bool only_counts)
 {
-	struct gate_message message = { .word = GATE_BEAT };
+	struct gate_message message = { .word = GATE_BEAT, .only_counts = only_counts };
 
 	if (send(run->channel_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0) {
 		printf("beat: %s\n", strerror(errno));
@@ -135,7 +136,7 @@ static void step_beats(struct run *run, const char *value)
 	const char *every = strchr(value, ':');
 
 	for (int i = 0; i < atoi(value); i++) {
-		step_beat(run);
+		step_beat(run, false);
 		fflush(stdout);
 		sleep_ms(every ? atol(every + 1) : 0);
 	}
@@ -245,8 +246,8 @@ static int take_step(struct run *run, const char *step)
 	const char *value = strchr(step, '=');
 
 	value = value ? value + 1 : "";
-	if (!strcmp(step, "beat"))
-		step_beat(run);
+	if (!strcmp(step, "beat") || !strcmp(step, "count"))
+		step_beat(run, step[0] == 'c');
 	else if (!strncmp(step, "beats=", 6))
 		step_beats(run, value);
 	else if (!strncmp(step, "sleep=", 6))

@@ -51,6 +51,12 @@ has() {
 	has "owned=1"
 }
 
+@test "gate: a last count renews nothing" {
+	gate alive=600 beat sleep=400 count sleep=400 "sh=$load_program inspect | grep -o ' alive=.'"
+	[ "$(grep -c 'beat: error=0' <<<"$output")" = 2 ]
+	has " alive=0"
+}
+
 @test "gate: it ends with the channel, the table stays and closes by itself" {
 	gate alive=400 beat close ended=1000 sleep=600 "sh=$load_program inspect | head -n 1"
 	has "ended 0"

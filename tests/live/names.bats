@@ -174,6 +174,7 @@ asked() { # NAME: the first name server was asked
 	ask db.test
 	[ "$data" = 10.1.2.3 ]
 	inside nft list set inet quod learnt4 | grep -q '10.1.2.3 . tcp . 5432'
+	inside nft list set inet quod learnt4 | grep -q 'size 24576' # the most that is learnt at a time
 	inside nft list set inet quod learnt4 | not grep -q '10.1.2.3 . tcp . 443'
 	ask half.test
 	[ "$data" = 10.9.9.9 ]
