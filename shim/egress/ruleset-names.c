@@ -23,12 +23,12 @@ static void when_mark(struct rule rule, uint32_t op)
 }
 
 /* 127.0.0.11: the resolver that Docker puts into the namespace, on a port that changes. */
-static void when_embedded(struct rule rule)
+static void when_embedded(struct rule rule, struct nft_span end)
 {
 	static const uint8_t address[] = { 127, 0, 0, 11 };
 
 	when_family(rule, NFPROTO_IPV4);
-	nft_expr_payload(rule.builder, side4.destination, NFT_REG(0));
+	nft_expr_payload(rule.builder, end, NFT_REG(0));
 	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, address, sizeof(address));
 }
 
@@ -112,13 +112,18 @@ void names_put_learnt(struct nft_builder *b, const char *chain, const struct sid
 	then_goto(rule, "pass");
 }
 
-/* A query that was turned round still shows where it was meant to go; so who names the warden's ports speaks to it directly. */
+/* A query that was turned round still shows where it was meant to go; so who names the warden's ports speaks to it directly.
+ * From Docker's resolver come answers alone: whoever binds its address could forge some for the warden. */
 static void put_local(struct nft_builder *b)
 {
 	static const uint16_t ports[] = { RULESET_PORT_EMBEDDED, RULESET_PORT_OTHERS };
 	struct rule rule = rule_in(b, "local");
 
-	when_embedded(rule);
+	when_embedded(rule, side4.source);
+	when_original(rule);
+	then_refuse(rule, "bar", DENIED_OWN);
+	rule = rule_in(b, "local");
+	when_embedded(rule, side4.destination);
 	then(rule, NF_ACCEPT, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(both); k++) {
@@ -179,7 +184,7 @@ static void put_redirects(struct nft_builder *b)
 	then(rule, NF_ACCEPT, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
 		rule = rule_in(b, "redirects");
-		when_embedded(rule);
+		when_embedded(rule, side4.destination);
 		when_protocol(rule, both[i]);
 		then_redirect(rule, RULESET_PORT_EMBEDDED);
 	}
@@ -195,17 +200,29 @@ static void put_redirects(struct nft_builder *b)
 	turn_named(b, &side6, (const char *const[]){ "exact6", "allow6", "learnt6", "named6" });
 }
 
+/* What is still meant for port 53 after the engine's NAT, no engine serves: it would reach whoever in the container binds that
+ * port, and he would tell the warden which addresses to let out. */
+static void put_wall(struct nft_builder *b)
+{
+	struct rule rule = rule_in(b, "wall");
+
+	when_embedded(rule, side4.destination);
+	when_mark(rule, NFT_CMP_NEQ);
+	then_refuse(rule, "bar", DENIED_OWN);
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		rule = rule_in(b, "wall");
+		when_embedded(rule, side4.destination);
+		when_port(rule, both[i], 53);
+		then_refuse(rule, "bar", DENIED_OWN);
+	}
+}
+
 void names_put_chains(struct nft_builder *b)
 {
-	struct rule rule;
-
 	put_local(b);
 	put_turned(b);
 	put_redirects(b);
-	rule = rule_in(b, "wall");
-	when_embedded(rule);
-	when_mark(rule, NFT_CMP_NEQ);
-	then_refuse(rule, "bar", DENIED_OWN);
+	put_wall(b);
 }
 
 /* The warden's own go to a resolver on the link, which it is told of before it can be spoken to. */

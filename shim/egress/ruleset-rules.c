@@ -39,12 +39,12 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "near_in", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
-	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 7 },
+	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 8 },
 	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 5 },
 	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
 	{ "forward", NF_INET_FORWARD, PRIORITY_JUDGE, NF_DROP, 1, 0 },
 	{ "redirects", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT, 0, 0, 14, true },
-	{ "wall", NF_INET_LOCAL_OUT, PRIORITY_WALL, NF_ACCEPT, 0, 0, 1 },
+	{ "wall", NF_INET_LOCAL_OUT, PRIORITY_WALL, NF_ACCEPT, 0, 0, 3 },
 	{ "last", NF_INET_POST_ROUTING, PRIORITY_LAST, NF_ACCEPT, 6, 0, 4 },
 };
 const size_t ruleset_chain_count = ARRAY_SIZE(ruleset_chains);

@@ -90,12 +90,12 @@ static struct pending *find_place(struct warden *warden, const struct client *cl
 	return place;
 }
 
-/* Which resolver for this try; -1 when there is none. */
+/* Which resolver for this try; -1 when there is none. Where no engine serves 127.0.0.11, the first try fails. */
 static int choose_resolver(const struct warden *warden, const struct pending *pending)
 {
 	size_t others = warden->resolver_count - 1;
-	bool to_embedded = pending->client.listener == LISTEN_EMBEDDED &&
-			   (!warden->settings->only_services_embedded || !strchr(pending->question.name, '.'));
+	bool may_be_service = !strchr(pending->question.name, '.') || (!warden->settings->only_services_embedded && (!pending->tries || !others));
+	bool to_embedded = pending->client.listener == LISTEN_EMBEDDED && may_be_service;
 
 	if (to_embedded)
 		return RESOLVER_EMBEDDED;

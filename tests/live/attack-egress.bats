@@ -332,6 +332,29 @@ has_router() { ip -n "$1" -6 route show default proto ra | grep -q eth1; }
 	done
 }
 
+@test "E39: nobody in the container answers for a resolver" {
+	local name n=17
+	for name in runc quod-plain; do
+		make_network fake$n $n
+		ip netns exec fake$n sysctl -qw net.ipv4.ip_unprivileged_port_start=0 # as Docker does
+		two_bundle other fake$n
+		"$name" create --bundle "$BATS_FILE_TMPDIR/other" other </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
+		"$name" start other
+		run "$name" exec other sh -c 'attack-net forge good.test 11.22.33.66; egress-probe tcp 11.22.33.66 443; attack-net spoof' </dev/null
+		"$name" delete --force other
+		echo "$name: $output"
+		n=$((n + 1))
+		if [ "$name" = runc ]; then
+			[[ $output == *'told 11.22.33.66'*connected* ]]
+		else
+			[[ $output == *'told 11.22.33.80'*ECONNREFUSED* ]]
+			[ "$(grep -c '^EPERM' <<<"$output")" = 6 ]
+		fi
+	done
+	both 'for p in 1053 1055; do egress-probe udp 127.0.0.1 $p; done'
+	stopped 2
+}
+
 @test "E40: rules that an administrator's script flushes stay, or are put back" {
 	run ip netns exec held nft flush ruleset
 	echo "$output"
