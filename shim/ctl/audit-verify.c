@@ -45,12 +45,25 @@ struct witness {
 	char *text;
 };
 
-/* RFC 3339 as the trail has it; the fraction is left out. Minus a minute: two clocks are read one after the other. */
+#define APART_S 60	/* two clocks are read one after the other */
+
+/* RFC 3339 as the trail has it; the fraction is left out. */
 static int64_t seconds_of(const char *time)
 {
 	struct tm tm = { 0 };
 
-	return strptime(time, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) - 60 : INT64_MIN;
+	return strptime(time, "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : INT64_MIN;
+}
+
+/* A clock that was set back makes later traces look older than the trail. Once it is recorded under, that is the trail's own
+ * least time; until then nothing can be told by times. */
+static int64_t oldest_trace_s(const struct audit_check *check)
+{
+	int64_t least_s = seconds_of(check->least_time);
+
+	if (least_s < INT64_MIN + APART_S || (int64_t)time(NULL) < seconds_of(check->most_time) - APART_S)
+		return INT64_MIN;
+	return least_s - APART_S;
 }
 
 static int see_ledger(const char *key, const struct ledger *ledger, void *data)
@@ -85,7 +98,7 @@ static void ask_witnesses(const struct ctl *ctl, const char *file, struct audit_
 	struct err ignored = ERR_INIT;
 
 	if (check->records)
-		witness.before_s = seconds_of(check->first_time);
+		witness.before_s = oldest_trace_s(check);
 	else if (access(lock, F_OK) == 0)
 		witness.text = alloc_printf("%s was made for it", lock);
 	if (!witness.text)

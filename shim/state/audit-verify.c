@@ -119,6 +119,19 @@ static void __attribute__((format(printf, 4, 5))) say_bad(struct walk *walk, siz
 	walk->check->first_bad = buf_steal(&buf);
 }
 
+static void note_time(struct audit_check *check, const char *text)
+{
+	char time[sizeof(check->first_time)] = "";
+
+	memcpy(time, text + AUDIT_TIME_AT, sizeof(time) - 1);
+	if (!check->records)
+		memcpy(check->first_time, time, sizeof(time));
+	if (!check->records || strcmp(time, check->least_time) < 0)
+		memcpy(check->least_time, time, sizeof(time));
+	if (!check->records || strcmp(time, check->most_time) > 0)
+		memcpy(check->most_time, time, sizeof(time));
+}
+
 static void check_line(struct walk *walk, size_t index, uint64_t number, const char *text, size_t len)
 {
 	struct audit_line line;
@@ -140,10 +153,9 @@ static void check_line(struct walk *walk, size_t index, uint64_t number, const c
 	} else if (walk->seq && strcmp(line.prev, walk->prev)) {
 		say_bad(walk, index, number, "does not continue the record before it");
 	} else {
-		if (!walk->seq) {
+		if (!walk->seq)
 			walk->check->first_seq = line.seq;
-			memcpy(walk->check->first_time, text + AUDIT_TIME_AT, sizeof(walk->check->first_time) - 1);
-		}
+		note_time(walk->check, text);
 		walk->seq = line.seq;
 		memcpy(walk->prev, line.hash, sizeof(line.hash));
 		walk->check->records++;

@@ -35,6 +35,7 @@ struct audit_check {
 	char head[65];		/* hash of the last record, hex */
 	uint64_t first_seq;	/* of the oldest record that is there; 0: none */
 	char first_time[31];	/* its time as it stands there: RFC 3339, UTC, nanoseconds; "" */
+	char least_time[31], most_time[31];	/* of all records: other than the first's and the last's where the clock was set */
 	char *first_bad;	/* "audit.jsonl:17: hash does not match", or NULL; malloc'ed */
 };
 

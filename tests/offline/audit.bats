@@ -98,6 +98,23 @@ forge_ledger() {
 	[ "$status" = 0 ]
 }
 
+@test "audit: a clock that was set back takes nothing from the trail" {
+	cc -shared -fPIC -O1 -o "$BATS_TEST_TMPDIR/fake-clock.so" "$srcdir/tests/live/fake-clock.c"
+	# recorded while the clock was a day ahead; the ledger is written since it was set back, and nothing has been recorded
+	LD_PRELOAD=$BATS_TEST_TMPDIR/fake-clock.so CLOCK_OFFSET=86400 write_trail 2
+	forge_ledger "$(date +%s)"
+	verify
+	[ "$status" = 0 ]
+	# a record under the clock as it is, and the clock has caught up with the first ones
+	run as_user "$builddir/quod" --config "$config" create --bundle /nonexistent c3
+	LD_PRELOAD=$BATS_TEST_TMPDIR/fake-clock.so CLOCK_OFFSET=90000 verify
+	[ "$status" = 0 ]
+	forge_ledger "$(($(date +%s) - 3600))"
+	LD_PRELOAD=$BATS_TEST_TMPDIR/fake-clock.so CLOCK_OFFSET=90000 verify
+	[ "$status" = 1 ]
+	[[ $output == *"since before"* ]]
+}
+
 @test "audit: an altered record is named" {
 	write_trail 4
 	sed -i '3s/"container":"c3"/"container":"c9"/' "$trail"
