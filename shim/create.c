@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "oci/pointer.h"
 #include "shim/base/cleanup.h"
 #include "shim/base/file.h"
 #include "shim/budgets.h"
@@ -43,6 +44,22 @@ static void annotate_unit(struct creation *creation, struct json_tree *tree, str
 	json_set(tree, annotations, "org.systemd.property.RuntimeMaxUSec", json_make_string(tree, text));
 }
 
+/* runc sets the file and leaves the unit's own at "infinity" where there shall be no swap: whatever makes systemd apply the unit
+ * again would let it swap. */
+static void annotate_swap(struct creation *creation, struct json_tree *tree, struct json *annotations)
+{
+	const struct facts *facts = &creation->decision.facts;
+	const struct json *memory = pointer_find(json_root(tree), "/linux/resources/memory");
+	cleanup_free char *text = NULL;
+	int64_t limit, swap;
+
+	if (!facts->wants_systemd_cgroup || facts->cgroup_version != 2 || !facts->has_swap_accounting ||
+	    !json_int(json_get(memory, "limit"), &limit) || !json_int(json_get(memory, "swap"), &swap) || limit <= 0 || swap < limit)
+		return;
+	text = alloc_printf("uint64 %lld", (long long)(swap - limit));
+	json_set(tree, annotations, "org.systemd.property.MemorySwapMax", json_make_string(tree, text));
+}
+
 /* What every container of quod's carries, beside the plan's edits. */
 static void annotate(struct creation *creation, struct json_tree *tree)
 {
@@ -56,6 +73,7 @@ static void annotate(struct creation *creation, struct json_tree *tree)
 	json_set(tree, annotations, "quod.dev/applied-profile", json_make_string(tree, selection_name(&decision->selection)));
 	json_set(tree, annotations, "quod.dev/profile-digest", json_make_string(tree, decision->digest));
 	annotate_unit(creation, tree, annotations);
+	annotate_swap(creation, tree, annotations);
 }
 
 static int write_bundle(struct creation *creation, struct err *err)
