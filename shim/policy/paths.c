@@ -44,6 +44,8 @@ const char *path_behind(const char *path, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
+	if (!len)
+		return NULL;
 	if (len == 1 && prefix[0] == '/')
 		return path[0] == '/' ? path + 1 : NULL;
 	return !strncmp(path, prefix, len) && path[len] == '/' ? path + len + 1 : NULL;

@@ -175,12 +175,13 @@ static void plan_told(const struct plan_input *input, struct plan *plan)
 	oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.tmpfs", mount, "%s", where);
 }
 
+/* "" is no path, and what is mounted over "/" hides it from nobody whose root it is already. */
 static bool list_has(const struct json *list, const char *path)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const char *item = json_string(list->items[i]);
 
-		if (item && path_is_within(path, item))
+		if (item && strcmp(item, "/") && path_is_within(path, item))
 			return true;
 	}
 	return false;
