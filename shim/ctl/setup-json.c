@@ -41,7 +41,7 @@ static char peek(const struct scan *scan)
 /* As the parser has it. */
 static bool is_space(char c)
 {
-	return c && strchr(" \t\n\r\v\f", c);
+	return c && strchr(" \t\n\r", c);
 }
 
 /* White space and comments. */
