@@ -89,7 +89,7 @@ static bool in_paths(const struct json *list, const char *place)
 	for (size_t i = 0; list && i < list->count; i++) {
 		const char *path = json_string(list->items[i]);
 
-		if (path && path_is_within(place, path))
+		if (path && strcmp(path, "/") && path_is_within(place, path))
 			return true;
 	}
 	return false;
