@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starting the helpers: see start.h. They are nobody's children (the hook ends, the runtime waits for it), in no session of
- * the engine's, and not in the container's network namespace, which the hook may have entered. Must leave nothing behind when
- * it fails.
+ * Starting the helpers: see start.h. They are nobody's children as soon as the hook has ended (the runtime waits for it), in no
+ * session of the engine's, and not in the container's network namespace, which the hook may have entered. Must leave nothing
+ * behind when it fails.
  */
 #include "shim/warden/start.h"
 
@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,8 +29,6 @@
 struct start {
 	const char *program;
 	int fds[FD_COUNT];	/* what the program gets at each number; 0 to 2 are /dev/null */
-	int go_fd, go_out_fd;	/* the program is executed when a byte comes, and not when the hook has gone */
-	int pid_out_fd;		/* where its pid is told */
 	pid_t runtime_pid;
 };
 
@@ -141,11 +138,8 @@ static void __attribute__((noreturn)) fail(const struct start *start, const char
 static void __attribute__((noreturn)) become_program(struct start *start)
 {
 	char *const argv[] = { (char[]){ "quod-guardian" }, NULL }, *const environment[] = { NULL };
-	char byte;
 
-	close(start->go_out_fd);
-	if (read(start->go_fd, &byte, 1) != 1)
-		_exit(1);
+	setsid();
 	if (!leave_network(start))
 		fail(start, "the container's network namespace cannot be left");
 	reset_signals();
@@ -158,37 +152,6 @@ static void __attribute__((noreturn)) become_program(struct start *start)
 	start->fds[WARDEN_FD_READY] = WARDEN_FD_READY;
 	execve(start->program, argv, environment);
 	fail(start, start->program);
-}
-
-/* The child between: ends at once, so that the program is an orphan. */
-static void __attribute__((noreturn)) fork_program(struct start *start)
-{
-	pid_t pid;
-
-	setsid();
-	pid = fork();
-	if (pid == 0)
-		become_program(start);
-	if (pid < 0 || write(start->pid_out_fd, &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
-		_exit(1);
-	_exit(0);
-}
-
-static int start_program(struct start *start, int pid_in_fd, pid_t *pid, struct err *err)
-{
-	int status;
-	pid_t between = fork();
-
-	if (between < 0)
-		return err_set_errno(err, errno, "fork");
-	if (between == 0)
-		fork_program(start);
-	close(steal_fd(&start->pid_out_fd));
-	if (read(pid_in_fd, pid, sizeof(*pid)) != (ssize_t)sizeof(*pid))
-		*pid = 0;
-	while (waitpid(between, &status, 0) < 0 && errno == EINTR)
-		;
-	return *pid > 0 ? 0 : err_set(err, ECHILD, "%s: could not be started", start->program);
 }
 
 static uint64_t now_ms(void)
@@ -242,35 +205,28 @@ static void kill_program(int pid_fd)
 
 static int start_and_wait(struct start *start, pid_t *guardian_pid, struct err *err)
 {
-	cleanup_close int ready_in_fd = -1, pid_in_fd = -1, go_out_fd = -1, pid_fd = -1, go_fd = -1, ready_fd = -1, pid_out_fd = -1;
-	int ready[2], pid_pipe[2], go[2], r;
-	pid_t pid = 0;
+	cleanup_close int ready_in_fd = -1, ready_fd = -1, pid_fd = -1;
+	int ready[2], r;
+	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return err_set_errno(err, errno, "pipe");
 	ready_in_fd = ready[0];
 	ready_fd = start->fds[WARDEN_FD_READY] = ready[1];
-	if (pipe2(pid_pipe, O_CLOEXEC) < 0)
-		return err_set_errno(err, errno, "pipe");
-	pid_in_fd = pid_pipe[0];
-	pid_out_fd = pid_pipe[1];
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return err_set_errno(err, errno, "pipe");
-	go_fd = start->go_fd = go[0];
-	go_out_fd = start->go_out_fd = go[1];
-	start->pid_out_fd = steal_fd(&pid_out_fd);
-	r = start_program(start, pid_in_fd, &pid, err);
-	if (r)
-		return r;
-	/* It waits for its byte: the number is still its own. */
+	pid = fork();
+	if (pid == 0)
+		become_program(start);
+	if (pid < 0)
+		return err_set_errno(err, errno, "fork");
+	/* A child's number is its own until it was waited for. */
 	pid_fd = sys_pidfd_open(pid, 0);
-	if (pid_fd < 0)
-		return err_set_errno(err, errno, "guardian");
+	if (pid_fd < 0) {
+		err_set_errno(err, errno, "guardian");
+		kill(pid, SIGKILL);
+		return -err->code;
+	}
 	close(steal_fd(&ready_fd));
-	if (write(go_out_fd, "", 1) != 1)
-		r = err_set_errno(err, errno, "guardian");
-	if (!r)
-		r = wait_ready(ready_in_fd, err);
+	r = wait_ready(ready_in_fd, err);
 	if (r)
 		kill_program(pid_fd);
 	else
@@ -282,7 +238,7 @@ int helpers_start(const char *program, const struct warden_settings *settings, c
 		  pid_t *guardian_pid, struct err *err)
 {
 	cleanup_close int settings_fd = -1, null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct start start = { .program = program, .go_fd = -1, .go_out_fd = -1, .pid_out_fd = -1, .runtime_pid = getppid() };
+	struct start start = { .program = program, .runtime_pid = getppid() };
 
 	if (null_fd < 0)
 		return err_set_errno(err, errno, "/dev/null");
