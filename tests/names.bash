@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # code, data, took are the tests'; builddir, output, status: helpers.bash and bats
 # For the live tests of names: a little internet in the network namespace `internet` (two name servers, a server on every
-# address of 11.22.40.0/22 and on 11.22.33.80, 2a0b::80), this box as router, and containers in namespaces made before.
+# address of 11.22.40.0/22 and 11.64.0.0/14 and on 11.22.33.80, 2a0b::80), this box as router, and containers in namespaces made before.
 
 client=$builddir/tests/live/names-client
 
@@ -27,6 +27,7 @@ make_internet() {
 	ip addr add 2a0b::1/64 dev wan
 	ip link set wan up
 	ip route add 11.22.40.0/22 via 11.22.33.80
+	ip route add 11.64.0.0/14 via 11.22.33.80
 	local last
 	for last in 53 54 80 66; do
 		ip -n internet addr add "11.22.33.$last/24" dev far
@@ -37,6 +38,7 @@ make_internet() {
 	ip -n internet route add default via 11.22.33.1
 	ip -n internet route add default via 2a0b::1
 	ip -n internet route add local 11.22.40.0/22 dev lo
+	ip -n internet route add local 11.64.0.0/14 dev lo
 	[ $# -gt 0 ] || set -- 80 443 5432
 	for last; do
 		ip netns exec internet "$client" serve "$last" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &

@@ -11,7 +11,7 @@
  *   NAME lie                        forged answers first: wrong id, wrong name, wrong case, then the true one
  *   NAME junk                       records of another name around the answer, and in the additional section
  *   NAME many N                     N addresses 11.22.X.Y
- *   NAME spread                     nN.NAME has an address of its own, from 11.22.40.1 on
+ *   NAME spread                     nN.NAME has an address of its own: from 11.22.40.1, from N = 1000 on from 11.64.4.1
  *
  * Writes each query's name and type into LOG as it comes, prints "ready" first. Lower-case names only.
  */
@@ -132,7 +132,10 @@ static bool put_spread(struct server *server, struct message *message, const cha
 	if (!base || !find(server, base + 1, "spread") || (name[0] | 0x20) != 'n')
 		return false;
 	number = atoi(name + 1);
-	snprintf(rule.value, sizeof(rule.value), "11.22.%d.%d", 40 + number / 250 % 4, number % 250 + 1);
+	if (number < 1000)
+		snprintf(rule.value, sizeof(rule.value), "11.22.%d.%d", 40 + number / 250, number % 250 + 1);
+	else
+		snprintf(rule.value, sizeof(rule.value), "11.%d.%d.%d", 64 + number / 62500 % 4, number / 250 % 250, number % 250 + 1);
 	put_record(message, name, &rule);
 	message->answers++;
 	return true;
