@@ -35,18 +35,36 @@ static struct json *range_to_json(struct json_tree *tree, const struct rule_rang
 	return json_make_string(tree, text);
 }
 
+static struct json *ranges_to_json(struct json_tree *tree, const struct rule_ranges *ranges)
+{
+	struct json *array = json_make_array(tree);
+
+	for (size_t k = 0; k < ranges->count; k++)
+		json_append(tree, array, range_to_json(tree, &ranges->items[k]));
+	return array;
+}
+
+static struct json *caps_to_json(struct json_tree *tree, const struct ruleset *ruleset)
+{
+	struct json *array = json_make_array(tree);
+
+	for (size_t i = 0; i < ruleset->cap_count; i++) {
+		struct json *cap = json_make_object(tree);
+
+		json_set(tree, cap, "bytes", json_make_uint(tree, ruleset->caps[i].bytes));
+		json_set(tree, cap, "reach", ranges_to_json(tree, &ruleset->caps[i].reach));
+		json_append(tree, array, cap);
+	}
+	return array;
+}
+
 struct json *ruleset_to_json(struct json_tree *tree, const struct ruleset *ruleset)
 {
 	struct json *node = json_make_object(tree);
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		const struct rule_ranges *ranges = list_of(ruleset, &lists[i]);
-		struct json *array = json_make_array(tree);
-
-		for (size_t k = 0; k < ranges->count; k++)
-			json_append(tree, array, range_to_json(tree, &ranges->items[k]));
-		json_set(tree, node, lists[i].name, array);
-	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		json_set(tree, node, lists[i].name, ranges_to_json(tree, list_of(ruleset, &lists[i])));
+	json_set(tree, node, "caps", caps_to_json(tree, ruleset));
 	json_set(tree, node, "egress_bytes", json_make_uint(tree, ruleset->egress_bytes));
 	json_set(tree, node, "rate", json_make_uint(tree, ruleset->rate));
 	json_set(tree, node, "alive_ms", json_make_uint(tree, ruleset->alive_ms));
@@ -74,25 +92,52 @@ static int range_from_text(const char *text, struct rule_range *range)
 	return inet_pton(family, first, range->first) == 1 && inet_pton(family, last, range->last) == 1 ? 0 : -EPROTO;
 }
 
+static int ranges_from_json(const struct json *node, const char *name, struct rule_ranges *ranges, struct err *err)
+{
+	const struct json *array = json_get(node, name);
+
+	if (!json_is(array, JSON_ARRAY))
+		return err_set(err, EPROTO, "record: the rules' list '%s' is missing", name);
+	for (size_t k = 0; k < array->count; k++) {
+		const char *text = json_string(array->items[k]);
+		struct rule_range range;
+
+		if (!text || range_from_text(text, &range) < 0)
+			return err_set(err, EPROTO, "record: range %zu of '%s' is not understood", k, name);
+		rule_ranges_add(ranges, &range);
+	}
+	return 0;
+}
+
+/* Rules that an older version has written have none. */
+static int caps_from_json(const struct json *array, struct ruleset *ruleset, struct err *err)
+{
+	int r = 0;
+
+	if (array && (!json_is(array, JSON_ARRAY) || array->count > RULESET_CAPS_MAX))
+		return err_set(err, EPROTO, "record: the rules' caps are not understood");
+	for (size_t i = 0; array && i < array->count && !r; i++) {
+		struct ruleset_cap *cap = &ruleset->caps[ruleset->cap_count++];
+
+		if (!json_uint(json_get(array->items[i], "bytes"), &cap->bytes))
+			return err_set(err, EPROTO, "record: the bound of cap %zu is missing", i);
+		r = ranges_from_json(array->items[i], "reach", &cap->reach, err);
+	}
+	return r;
+}
+
 int ruleset_from_json(const struct json *node, struct ruleset *ruleset, struct err *err)
 {
 	uint64_t alive = 0;
+	int r = 0;
 
 	memset(ruleset, 0, sizeof(*ruleset));
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		const struct json *array = json_get(node, lists[i].name);
-
-		if (!json_is(array, JSON_ARRAY))
-			return err_set(err, EPROTO, "record: the rules' list '%s' is missing", lists[i].name);
-		for (size_t k = 0; k < array->count; k++) {
-			const char *text = json_string(array->items[k]);
-			struct rule_range range;
-
-			if (!text || range_from_text(text, &range) < 0)
-				return err_set(err, EPROTO, "record: range %zu of '%s' is not understood", k, lists[i].name);
-			rule_ranges_add(list_of(ruleset, &lists[i]), &range);
-		}
-	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !r; i++)
+		r = ranges_from_json(node, lists[i].name, list_of(ruleset, &lists[i]), err);
+	if (!r)
+		r = caps_from_json(json_get(node, "caps"), ruleset, err);
+	if (r)
+		return r;
 	if (!json_uint(json_get(node, "egress_bytes"), &ruleset->egress_bytes) ||
 	    !json_uint(json_get(node, "rate"), &ruleset->rate) || !json_uint(json_get(node, "alive_ms"), &alive) ||
 	    alive > UINT32_MAX)

@@ -151,8 +151,10 @@ static bool take(const struct nlmsghdr *message, struct tracked *tracked)
 	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) <= CTA_MAX)
 			by[mnl_attr_get_type(attr)] = attr;
-	if (!by[CTA_MARK] || !nft_get_be32(by[CTA_MARK], &mark) || (mark != RULESET_LET_OUT && mark != RULESET_MARK) ||
-	    !take_tuple(by[CTA_TUPLE_ORIG], &there) || !take_tuple(by[CTA_TUPLE_REPLY], &back))
+	if (!by[CTA_MARK] || !nft_get_be32(by[CTA_MARK], &mark))
+		return false;
+	mark &= RULESET_WHOSE;
+	if ((mark != RULESET_LET_OUT && mark != RULESET_MARK) || !take_tuple(by[CTA_TUPLE_ORIG], &there) || !take_tuple(by[CTA_TUPLE_REPLY], &back))
 		return false;
 	if (memcmp(there.destination, back.source, 16) || (mark == RULESET_MARK && there.port == 53))
 		return false;

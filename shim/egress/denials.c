@@ -161,8 +161,10 @@ static bool take(const struct nlmsghdr *message, struct denial *denial)
 	}
 	if (!packet || !denial_parse(mnl_attr_get_payload(packet), mnl_attr_get_payload_len(packet), denial))
 		return false;
-	if ((mark & ~0xffu) == DENIAL_MARK && (mark & 0xff) < DENIAL_REASONS)
+	if ((mark & ~0xffffu) == DENIAL_MARK && (mark & 0xff) < DENIAL_REASONS) {
 		denial->reason = (uint8_t)(mark & 0xff);
+		denial->cap = (uint8_t)(mark >> DENIAL_CAP_SHIFT & 0xff);
+	}
 	return true;
 }
 

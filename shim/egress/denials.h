@@ -25,9 +25,11 @@ enum denial_reason {
 	DENIED_SPENT,		/* budgets.egress */
 	DENIED_LAPSED,		/* nobody renews the switch */
 	DENIED_OWN,		/* the warden's own ports or connections */
+	DENIED_CAP,		/* egress.caps: one of them is spent, `cap` */
 	DENIAL_REASONS,
 };
-#define DENIAL_MARK 0x51510000u	/* and a reason; nobody in the container can set a mark */
+#define DENIAL_MARK 0x51510000u	/* and which cap, and a reason; nobody in the container can set a mark */
+#define DENIAL_CAP_SHIFT 8
 
 /* Where the proof knocks at each start to see that it is refused, by TCP, beside the warden's port for names: none of the
  * container's doing. TEST-NET-1, RFC 5737: nobody's. */
@@ -41,6 +43,7 @@ struct denial {
 	bool has_port;		/* of TCP and UDP, where the packet has it */
 	uint16_t port;		/* host order */
 	uint8_t reason;		/* enum denial_reason */
+	uint8_t cap;		/* DENIED_CAP: which of the ruleset's */
 	uint8_t address[16];	/* where it was meant to go; network order, v4 in the first four */
 };
 

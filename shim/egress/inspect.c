@@ -127,7 +127,8 @@ static int count_rules(int nl_fd, const char *chain, uint32_t *rules, struct err
 static bool is_as_wanted(const struct seen_chain *seen, uint32_t rules, const struct ruleset_inspection *inspection)
 {
 	const struct ruleset_chain *wanted = seen->wanted;
-	uint32_t least = ruleset_chain_rules(wanted, inspection->has_names, inspection->observes);
+	const struct ruleset_parts parts = { inspection->has_names, inspection->observes, inspection->cap_count };
+	uint32_t least = ruleset_chain_rules(wanted, &parts);
 	bool has_rules = rules >= least && rules <= least + wanted->optional;
 
 	if (wanted->hook == CHAIN_NOT_BASE)
@@ -165,6 +166,8 @@ static int inspect_chain(int nl_fd, const struct ruleset_chain *wanted, struct r
 		return missing_is_fine(r, &problem, err);
 	chain->is_there = true;
 	inspection->observes = inspection->observes || wanted->observed;
+	if (!strcmp(wanted->name, "weigh"))
+		inspection->cap_count = chain->rules / wanted->per_cap;
 	chain->is_as_wanted = is_as_wanted(&seen, chain->rules, inspection);
 	return 0;
 }
@@ -253,9 +256,11 @@ int ruleset_inspect(int nl_fd, struct ruleset_inspection *inspection, struct err
 	r = inspect_sets(nl_fd, inspection, err);
 	for (size_t i = 0; !r && i < ruleset_chain_count && inspection->chain_count < INSPECT_CHAINS_MAX; i++) {
 		struct inspected_chain *chain = &inspection->chains[inspection->chain_count];
+		struct ruleset_parts parts;
 
 		r = inspect_chain(nl_fd, &ruleset_chains[i], inspection, chain, err);
-		if (r || (!chain->is_there && !ruleset_chain_rules(&ruleset_chains[i], inspection->has_names, inspection->observes)))
+		parts = (struct ruleset_parts){ inspection->has_names, inspection->observes, inspection->cap_count };
+		if (r || (!chain->is_there && !ruleset_chain_rules(&ruleset_chains[i], &parts)))
 			continue;
 		inspection->chain_count++;
 		inspection->is_whole = inspection->is_whole && chain->is_as_wanted;

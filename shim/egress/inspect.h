@@ -41,6 +41,7 @@ struct ruleset_inspection {
 	size_t set_count;
 	bool has_names;		/* with what names need */
 	bool observes;		/* what it would refuse passes */
+	size_t cap_count;	/* caps that it weighs */
 	bool is_whole;		/* table there and not dormant, every chain as wanted, every set there */
 	bool is_alive;		/* the dead man's switch has not lapsed, for both families */
 };

@@ -150,6 +150,19 @@ void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, 
 	expr_end(builder, expr);
 }
 
+void nft_expr_set_bits(struct nft_builder *builder, uint32_t reg, uint32_t kept, uint32_t set)
+{
+	struct expr expr = expr_begin(builder, "bitwise");
+
+	kept &= ~set;
+	nft_put_be32(builder, NFTA_BITWISE_SREG, reg);
+	nft_put_be32(builder, NFTA_BITWISE_DREG, reg);
+	nft_put_be32(builder, NFTA_BITWISE_LEN, sizeof(kept));
+	put_value(builder, NFTA_BITWISE_MASK, &kept, sizeof(kept));
+	put_value(builder, NFTA_BITWISE_XOR, &set, sizeof(set));
+	expr_end(builder, expr);
+}
+
 void nft_expr_compare(struct nft_builder *builder, uint32_t reg, uint32_t op, const void *bytes, uint32_t len)
 {
 	struct expr expr = expr_begin(builder, "cmp");

@@ -39,6 +39,9 @@ void nft_expr_log(struct nft_builder *builder, uint16_t group, uint32_t bytes);
 /* reg = reg & mask, `mask` as it lies in memory. */
 void nft_expr_mask(struct nft_builder *builder, uint32_t reg, const void *mask, uint32_t len);
 
+/* reg = (reg & kept) | set, of four bytes in host order; no bit is both kept and set. */
+void nft_expr_set_bits(struct nft_builder *builder, uint32_t reg, uint32_t kept, uint32_t set);
+
 /* Match. `op`: enum nft_cmp_ops. */
 void nft_expr_compare(struct nft_builder *builder, uint32_t reg, uint32_t op, const void *bytes, uint32_t len);
 void nft_expr_lookup(struct nft_builder *builder, uint32_t reg, const char *set, bool is_inverted);

@@ -24,6 +24,8 @@ void ruleset_release(struct ruleset *ruleset)
 	free(ruleset->deny.items);
 	free(ruleset->never.items);
 	free(ruleset->ingress.items);
+	for (size_t i = 0; i < RULESET_CAPS_MAX; i++)
+		free(ruleset->caps[i].reach.items);
 	memset(ruleset, 0, sizeof(*ruleset));
 }
 

@@ -41,8 +41,8 @@ static inline void then_goto(struct rule rule, const char *chain)
 	then(rule, NFT_GOTO, chain);
 }
 
-/* To a chain that refuses, and why: the log says it by the mark. */
-static inline void then_refuse(struct rule rule, const char *chain, enum denial_reason reason)
+/* To a chain that refuses, and why (enum denial_reason, and which cap): the log says it by the mark. */
+static inline void then_refuse(struct rule rule, const char *chain, uint32_t reason)
 {
 	const uint32_t mark = DENIAL_MARK | reason;
 
@@ -102,6 +102,25 @@ static inline void when_original(struct rule rule)
 {
 	nft_expr_ct(rule.builder, NFT_CT_DIRECTION, NFT_REG(0));
 	when_byte(rule, NFT_CMP_EQ, 0);
+}
+
+/* Whose a connection is, of its mark. */
+static inline void when_whose(struct rule rule, uint32_t op, uint32_t whose)
+{
+	const uint32_t mask = RULESET_WHOSE;	/* marks are in host order, as the kernel keeps them */
+
+	nft_expr_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_expr_mask(rule.builder, NFT_REG(0), &mask, sizeof(mask));
+	nft_expr_compare(rule.builder, NFT_REG(0), op, &whose, sizeof(whose));
+}
+
+/* The connection's mark keeps some bits and gets others; the rule goes on to the next. */
+static inline void then_mark(struct rule rule, uint32_t kept, uint32_t set)
+{
+	nft_expr_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_expr_set_bits(rule.builder, NFT_REG(0), kept, set);
+	nft_expr_set_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_rule_end(rule.builder, rule.nest);
 }
 
 static inline void when_state(struct rule rule, uint32_t bits)
@@ -166,6 +185,18 @@ static inline void when_in_triples(struct rule rule, const struct side *side, st
 	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(side->registers));
 	nft_expr_payload(rule.builder, (struct nft_span){ NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2 },
 			 NFT_REG(side->registers + 1));
+	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
+}
+
+/* An echo request is learnt with port 0: of ICMP the bytes that are read as a port are the checksum. */
+static inline void when_learnt_echo(struct rule rule, const struct side *side, const char *set)
+{
+	static const uint8_t none[] = { 0, 0 };
+
+	when_protocol(rule, side->icmp);
+	nft_expr_payload(rule.builder, side->destination, NFT_REG(0));
+	nft_expr_meta(rule.builder, NFT_META_L4PROTO, NFT_REG(side->registers));
+	nft_expr_immediate(rule.builder, NFT_REG(side->registers + 1), none, sizeof(none));
 	nft_expr_lookup(rule.builder, NFT_REG(0), set, false);
 }
 

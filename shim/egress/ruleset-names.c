@@ -9,16 +9,21 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/egress/ruleset-caps.h"
 #include "shim/egress/ruleset-names.h"
 #include "shim/egress/ruleset-parts.h"
 
+#define CAP_LONGER_MS 60000u
+
 static const uint8_t both[] = { IPPROTO_TCP, IPPROTO_UDP };
 
+/* Above the low byte are the caps that count what its socket sends. */
 static void when_mark(struct rule rule, uint32_t op)
 {
-	const uint32_t mark = RULESET_MARK;	/* in host order, as the kernel keeps it */
+	const uint32_t mark = RULESET_MARK, mask = RULESET_WHOSE;	/* in host order, as the kernel keeps them */
 
 	nft_expr_meta(rule.builder, NFT_META_MARK, NFT_REG(0));
+	nft_expr_mask(rule.builder, NFT_REG(0), &mask, sizeof(mask));
 	nft_expr_compare(rule.builder, NFT_REG(0), op, &mark, sizeof(mark));
 }
 
@@ -32,12 +37,6 @@ static void when_embedded(struct rule rule, struct nft_span end)
 	nft_expr_compare(rule.builder, NFT_REG(0), NFT_CMP_EQ, address, sizeof(address));
 }
 
-static void when_connection(struct rule rule, uint32_t op, uint32_t mark)
-{
-	nft_expr_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
-	nft_expr_compare(rule.builder, NFT_REG(0), op, &mark, sizeof(mark));
-}
-
 static void set_connection(struct rule rule, uint32_t mark)
 {
 	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
@@ -46,24 +45,39 @@ static void set_connection(struct rule rule, uint32_t mark)
 	nft_rule_end(rule.builder, rule.nest);
 }
 
+/* The connection counts where its socket does. */
+static void then_take_mark(struct rule rule)
+{
+	nft_expr_meta(rule.builder, NFT_META_MARK, NFT_REG(0));
+	nft_expr_set_ct(rule.builder, NFT_CT_MARK, NFT_REG(0));
+	nft_rule_end(rule.builder, rule.nest);
+}
+
 /* A connection that the warden began carries the warden's packets alone, and its packets no other connection. NAT judges only
  * the first packet of a connection: without this the container could take over the ports of one that has just ended, and its
  * packets would not be turned; or the warden's would be turned to itself. */
-void names_put_marks(struct nft_builder *b, const char *chain)
+void names_put_marks(struct nft_builder *b, const char *chain, bool has_caps)
 {
 	struct rule rule = rule_in(b, chain);
 
 	when_mark(rule, NFT_CMP_EQ);
-	set_connection(rule, RULESET_MARK);
+	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
+	then_take_mark(rule);
 	rule = rule_in(b, chain);
-	when_connection(rule, NFT_CMP_EQ, RULESET_MARK);
+	when_whose(rule, NFT_CMP_EQ, RULESET_MARK);
 	when_original(rule);
 	when_mark(rule, NFT_CMP_NEQ);
 	then_refuse(rule, "bar", DENIED_OWN);
 	rule = rule_in(b, chain);
 	when_mark(rule, NFT_CMP_EQ);
-	when_connection(rule, NFT_CMP_NEQ, RULESET_MARK);
+	when_whose(rule, NFT_CMP_NEQ, RULESET_MARK);
 	then_refuse(rule, "bar", DENIED_OWN);
+	if (!has_caps)
+		return;
+	/* also of one that took over the ports of another socket's, which other caps may have counted */
+	rule = rule_in(b, chain);
+	when_mark(rule, NFT_CMP_EQ);
+	then_take_mark(rule);
 }
 
 /* Not judged by where they go: they don't get there. */
@@ -82,15 +96,13 @@ void names_put_known(struct nft_builder *b, const char *chain)
 {
 	struct rule rule = rule_in(b, chain);
 
-	when_connection(rule, NFT_CMP_EQ, RULESET_TURNED);
+	when_whose(rule, NFT_CMP_EQ, RULESET_TURNED);
 	when_original(rule);
 	then(rule, NF_ACCEPT, NULL);
 }
 
-/* An echo request is learnt with port 0: of ICMP the bytes that are read as a port are the checksum. */
 void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[2])
 {
-	static const uint8_t none[] = { 0, 0 };
 	const char *set = sets[0];
 	struct rule rule = rule_in(b, chain);
 
@@ -104,11 +116,7 @@ void names_put_learnt(struct nft_builder *b, const char *chain, const struct sid
 	when_in_triples(rule, side, side->destination, sets[1]);
 	then_goto(rule, "turned");
 	rule = rule_in(b, chain);
-	when_protocol(rule, side->icmp);
-	nft_expr_payload(b, side->destination, NFT_REG(0));
-	nft_expr_meta(b, NFT_META_L4PROTO, NFT_REG(side->registers));
-	nft_expr_immediate(b, NFT_REG(side->registers + 1), none, sizeof(none));
-	nft_expr_lookup(b, NFT_REG(0), set, false);
+	when_learnt_echo(rule, side, set);
 	then_goto(rule, "pass");
 }
 
@@ -230,7 +238,7 @@ void names_put_last(struct nft_builder *b, const char *chain)
 {
 	struct rule rule = rule_in(b, chain);
 
-	when_connection(rule, NFT_CMP_EQ, RULESET_TURNED);
+	when_whose(rule, NFT_CMP_EQ, RULESET_TURNED);
 	then_count(rule, "denied", NF_DROP);
 	rule = rule_in(b, chain);
 	when_port(rule, IPPROTO_UDP, 53);
@@ -243,14 +251,15 @@ void names_put_last(struct nft_builder *b, const char *chain)
 	}
 }
 
-static const struct learnt_set {
+struct learnt_set {
 	const char *name;
 	uint8_t family, is_turned;
-} learnt_sets[] = { { "learnt4", 4, 0 }, { "learnt6", 6, 0 }, { "named4", 4, 1 }, { "named6", 6, 1 } };
+	uint32_t cap;		/* a bit: of what that cap counts; 0: of all */
+};
 
 static bool belongs(const struct ruleset_opening *opening, const struct learnt_set *set)
 {
-	return opening->family == set->family && opening->is_turned == set->is_turned;
+	return opening->family == set->family && opening->is_turned == set->is_turned && (opening->caps & set->cap) == set->cap;
 }
 
 static void put_elements(struct nft_builder *b, uint16_t message, const struct learnt_set *set,
@@ -286,11 +295,43 @@ static bool is_sound(const struct ruleset_opening *opening)
 }
 
 /* Deleted and added for the same reason as `alive` (ruleset_renew_alive). */
-int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err)
+static int learn(int nl_fd, const struct learnt_set *sets, size_t set_count, const struct ruleset_opening *openings,
+		 const struct ruleset_learning *learning, struct err *err)
 {
 	static const uint16_t steps[] = { NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM };
 	char memory[RULESET_LEARN_MAX * 3 * 52 + 2048] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
+
+	nft_batch_begin(&builder);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		for (size_t k = 0; k < set_count; k++)
+			put_elements(&builder, steps[i], &sets[k], openings, learning);
+	return nft_batch_commit(nl_fd, &builder, NULL, err);
+}
+
+/* First, and for longer than it is let out: nothing of it goes uncounted. */
+static int learn_caps(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err)
+{
+	const struct ruleset_learning longer = { learning->count, learning->lifetime_ms + CAP_LONGER_MS };
+	uint32_t caps = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < learning->count; i++)
+		caps |= openings[i].is_turned ? 0 : openings[i].caps;
+	for (size_t i = 0; i < RULESET_CAPS_MAX && !r; i++) {
+		const struct cap_names names = cap_names_of(i);
+		const struct learnt_set sets[] = { { names.learnt4, 4, 0, 1u << i }, { names.learnt6, 6, 0, 1u << i } };
+
+		if (caps >> i & 1)
+			r = learn(nl_fd, sets, ARRAY_SIZE(sets), openings, &longer, err);
+	}
+	return r;
+}
+
+int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struct ruleset_learning *learning, struct err *err)
+{
+	static const struct learnt_set sets[] = { { "learnt4", 4, 0, 0 }, { "learnt6", 6, 0, 0 }, { "named4", 4, 1, 0 }, { "named6", 6, 1, 0 } };
+	int r;
 
 	if (!learning->count || learning->count > RULESET_LEARN_MAX || !learning->lifetime_ms)
 		return err_set(err, EINVAL, "nf_tables: %zu addresses for %u ms can't be learnt", learning->count,
@@ -298,9 +339,6 @@ int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struc
 	for (size_t i = 0; i < learning->count; i++)
 		if (!is_sound(&openings[i]))
 			return err_set(err, EINVAL, "nf_tables: opening %zu is none", i);
-	nft_batch_begin(&builder);
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		for (size_t k = 0; k < ARRAY_SIZE(learnt_sets); k++)
-			put_elements(&builder, steps[i], &learnt_sets[k], openings, learning);
-	return nft_batch_commit(nl_fd, &builder, NULL, err);
+	r = learn_caps(nl_fd, openings, learning, err);
+	return r ? r : learn(nl_fd, sets, ARRAY_SIZE(sets), openings, learning, err);
 }

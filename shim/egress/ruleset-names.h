@@ -5,7 +5,7 @@
 
 #include "shim/egress/rule-words.h"
 
-void names_put_marks(struct nft_builder *b, const char *chain);
+void names_put_marks(struct nft_builder *b, const char *chain, bool has_caps);
 void names_put_queries(struct nft_builder *b, const char *chain);
 void names_put_known(struct nft_builder *b, const char *chain);
 void names_put_learnt(struct nft_builder *b, const char *chain, const struct side *side, const char *const sets[2]);

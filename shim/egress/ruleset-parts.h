@@ -21,6 +21,8 @@ struct ruleset_chain {
 	uint32_t named;		/* so many more when names are allowed */
 	bool is_nat;
 	uint32_t observed;	/* so many when the ruleset observes; only there then */
+	uint32_t capped, capped_named;	/* so many more when there are caps; and so many when names are allowed besides */
+	uint32_t per_cap, per_cap_named;	/* the same, of each */
 };
 extern const struct ruleset_chain ruleset_chains[];
 extern const size_t ruleset_chain_count;
@@ -50,6 +52,7 @@ uint32_t ruleset_put_key(uint8_t family, const uint8_t address[16], uint8_t prot
 /* The parts of the batch, in this order. `flags` of NEWTABLE. */
 void ruleset_put_table(struct nft_builder *builder, uint32_t flags);
 void ruleset_put_sets(struct nft_builder *builder, bool has_names);
+void ruleset_put_set(struct nft_builder *builder, const struct ruleset_set *set, uint32_t id);
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset);
 void ruleset_put_chains(struct nft_builder *builder, const struct ruleset *ruleset);
 void ruleset_put_rules(struct nft_builder *builder, const struct ruleset *ruleset);
@@ -59,15 +62,29 @@ int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set 
 			struct err *err);
 void ruleset_put_elements(struct nft_builder *builder, const struct ruleset_set *set, const struct rule_ranges *ranges);
 void ruleset_put_triple(struct nft_builder *builder, const struct rule_range *range, uint64_t timeout_ms);
-void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes);
+void ruleset_put_left(struct nft_builder *builder, const char *quota, uint64_t left_bytes);
+void ruleset_put_counter(struct nft_builder *builder, const char *name);
+void ruleset_put_quota(struct nft_builder *builder, const char *name, uint64_t bytes, uint64_t spent);
 void ruleset_put_alive(struct nft_builder *builder, uint16_t message, uint16_t flags, uint32_t alive_ms);
 
-/* How many rules a chain holds at least; 0: it isn't there. */
-uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, bool has_names, bool observes);
+/* How many rules a chain holds at least, by what the table has; 0: it isn't there. */
+struct ruleset_parts {
+	bool has_names, observes;
+	size_t cap_count;
+};
+uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, const struct ruleset_parts *parts);
 
 /* A list of elements, and one of what was learnt in it; lifetime_ms 0 where none is to be said. */
 struct nft_nest ruleset_begin_elements(struct nft_builder *builder, const char *set, uint16_t message, uint16_t flags);
 void ruleset_put_opening(struct nft_builder *builder, const struct ruleset_opening *opening, uint32_t lifetime_ms);
+
+/* What one cap's objects and sets are called. */
+struct cap_names {
+	char counter[8], quota[8];
+	char reach4[12], reach6[12];	/* by address */
+	char learnt4[12], learnt6[12];	/* by what names led to; only with names */
+};
+struct cap_names cap_names_of(size_t cap);
 
 /* Bytes that the elements of `count` ranges take at most. */
 size_t ruleset_element_room(size_t count);

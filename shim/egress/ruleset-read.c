@@ -85,20 +85,20 @@ static int read_object(int nl_fd, const struct wanted *wanted, nft_take *take, v
 	return nft_request(nl_fd, &builder, take, data, err);
 }
 
-static int read_quota(int nl_fd, uint16_t message, struct quota *quota, struct err *err)
+static int read_quota(int nl_fd, const char *name, uint16_t message, struct quota *quota, struct err *err)
 {
-	const struct wanted wanted = { RULESET_QUOTA, NFT_OBJECT_QUOTA, message };
+	const struct wanted wanted = { name, NFT_OBJECT_QUOTA, message };
 	int r;
 
 	*quota = (struct quota){ 0, 0, false };
 	r = read_object(nl_fd, &wanted, take_quota, quota, err);
 	if (!r && !quota->is_read)
-		r = err_set(err, EBADMSG, "nf_tables: quota '%s' has no value", RULESET_QUOTA);
+		r = err_set(err, EBADMSG, "nf_tables: quota '%s' has no value", name);
 	return r;
 }
 
 /* The smaller quota first, the old count of what was consumed against it: too little passes for a moment, never too much. */
-int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err)
+static int set_left(int nl_fd, const char *quota, uint64_t left_bytes, struct err *err)
 {
 	char memory[512] __attribute__((aligned(8)));
 	struct nft_builder builder = NFT_BUILDER(memory);
@@ -106,9 +106,21 @@ int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err)
 	int r;
 
 	nft_batch_begin(&builder);
-	ruleset_put_left(&builder, left_bytes);
+	ruleset_put_left(&builder, quota, left_bytes);
 	r = nft_batch_commit(nl_fd, &builder, NULL, err);
-	return r ? r : read_quota(nl_fd, NFT_MSG_GETOBJ_RESET, &before, err);
+	return r ? r : read_quota(nl_fd, quota, NFT_MSG_GETOBJ_RESET, &before, err);
+}
+
+int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err)
+{
+	return set_left(nl_fd, RULESET_QUOTA, left_bytes, err);
+}
+
+int ruleset_set_cap_left(int nl_fd, size_t cap, uint64_t left_bytes, struct err *err)
+{
+	const struct cap_names names = cap_names_of(cap);
+
+	return set_left(nl_fd, names.quota, left_bytes, err);
 }
 
 static int read_counter(int nl_fd, const char *name, struct counter *counter, struct err *err)
@@ -138,7 +150,7 @@ int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct e
 	if (!r)
 		r = read_counter(nl_fd, "untold", &untold, err);
 	if (!r)
-		r = read_quota(nl_fd, NFT_MSG_GETOBJ, &spent, err);
+		r = read_quota(nl_fd, RULESET_QUOTA, NFT_MSG_GETOBJ, &spent, err);
 	if (r)
 		return r;
 	*counters = (struct ruleset_counters){
@@ -148,6 +160,28 @@ int ruleset_read_counters(int nl_fd, struct ruleset_counters *counters, struct e
 		.egress_is_spent = spent.consumed >= spent.bytes,
 	};
 	return 0;
+}
+
+int ruleset_read_caps(int nl_fd, size_t count, struct ruleset_caps *caps, struct err *err)
+{
+	int r = 0;
+
+	*caps = (struct ruleset_caps){ .spent = 0 };
+	for (size_t i = 0; i < count && i < RULESET_CAPS_MAX && !r; i++) {
+		const struct cap_names names = cap_names_of(i);
+		struct counter counter;
+		struct quota quota;
+
+		r = read_counter(nl_fd, names.counter, &counter, err);
+		if (!r)
+			r = read_quota(nl_fd, names.quota, NFT_MSG_GETOBJ, &quota, err);
+		if (r)
+			return r;
+		caps->bytes[i] = counter.bytes;
+		caps->limits[i] = quota.bytes;
+		caps->spent |= (uint32_t)(quota.consumed >= quota.bytes) << i;
+	}
+	return r;
 }
 
 int ruleset_watch(int nl_fd, struct err *err)

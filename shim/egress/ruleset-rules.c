@@ -6,6 +6,7 @@
  */
 #include "shim/base/cleanup.h"
 #include "shim/egress/rule-words.h"
+#include "shim/egress/ruleset-caps.h"
 #include "shim/egress/ruleset-names.h"
 #include "shim/egress/ruleset-parts.h"
 
@@ -29,7 +30,10 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "observed", CHAIN_NOT_BASE, 0, 0, 0, 0, 0, false, 1 },
 	{ "refuse", CHAIN_NOT_BASE, 0, 0, 4, 0 },
 	{ "lapsed", CHAIN_NOT_BASE, 0, 0, 3, 0 },
-	{ "pass", CHAIN_NOT_BASE, 0, 0, 4, 1 },
+	{ .name = "weigh", .hook = CHAIN_NOT_BASE, .per_cap = 2 },
+	{ .name = "caps4", .hook = CHAIN_NOT_BASE, .per_cap = 1, .per_cap_named = 2 },
+	{ .name = "caps6", .hook = CHAIN_NOT_BASE, .per_cap = 1, .per_cap_named = 2 },
+	{ .name = "pass", .hook = CHAIN_NOT_BASE, .rules = 4, .optional = 1, .capped = 4 },
 	{ "reports", CHAIN_NOT_BASE, 0, 0, 2, 0 },
 	{ "near_out", CHAIN_NOT_BASE, 0, 0, 6, 0 },
 	{ "turned", CHAIN_NOT_BASE, 0, 0, 0, 0, 3 },
@@ -40,7 +44,7 @@ const struct ruleset_chain ruleset_chains[] = {
 	{ "in4", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "in6", CHAIN_NOT_BASE, 0, 0, 8, 0 },
 	{ "local", CHAIN_NOT_BASE, 0, 0, 0, 0, 8 },
-	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 5 },
+	{ "output", NF_INET_LOCAL_OUT, PRIORITY_JUDGE, NF_DROP, 3, 0, 5, .capped_named = 1 },
 	{ "input", NF_INET_LOCAL_IN, PRIORITY_JUDGE, NF_DROP, 3, 0 },
 	{ "forward", NF_INET_FORWARD, PRIORITY_JUDGE, NF_DROP, 1, 0 },
 	{ "redirects", NF_INET_LOCAL_OUT, PRIORITY_REDIRECT, NF_ACCEPT, 0, 0, 14, true },
@@ -74,15 +78,25 @@ static void put_chain(struct nft_builder *builder, const struct ruleset_chain *c
 	nft_put_text(builder, NFTA_CHAIN_TYPE, chain->is_nat ? "nat" : "filter");
 }
 
-uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, bool has_names, bool observes)
+uint32_t ruleset_chain_rules(const struct ruleset_chain *chain, const struct ruleset_parts *parts)
 {
-	return chain->rules + (has_names ? chain->named : 0) + (observes ? chain->observed : 0);
+	uint32_t count = chain->rules + (parts->observes ? chain->observed : 0);
+
+	if (parts->cap_count)
+		count += chain->capped + (uint32_t)parts->cap_count * chain->per_cap;
+	if (parts->has_names)
+		count += chain->named;
+	if (parts->has_names && parts->cap_count)
+		count += chain->capped_named + (uint32_t)parts->cap_count * chain->per_cap_named;
+	return count;
 }
 
 void ruleset_put_chains(struct nft_builder *builder, const struct ruleset *ruleset)
 {
+	const struct ruleset_parts parts = { ruleset->has_names, ruleset->observes, ruleset->cap_count };
+
 	for (size_t i = 0; i < ruleset_chain_count; i++)
-		if (ruleset_chain_rules(&ruleset_chains[i], ruleset->has_names, ruleset->observes))
+		if (ruleset_chain_rules(&ruleset_chains[i], &parts))
 			put_chain(builder, &ruleset_chains[i]);
 }
 
@@ -139,9 +153,8 @@ static void put_lapsed(struct nft_builder *b)
 
 /* Everything that leaves comes through here once. Rate and quota come after the verdict: in front of it they would be
  * eaten by packets that are refused. */
-static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
+static void put_pass(struct nft_builder *b, uint64_t bytes_per_second, bool has_caps)
 {
-	const uint32_t none = 0, let_out = RULESET_LET_OUT;
 	uint64_t burst = bytes_per_second / 10;
 	struct rule rule = rule_in(b, "pass");
 
@@ -156,16 +169,17 @@ static void put_pass(struct nft_builder *b, uint64_t bytes_per_second)
 		nft_expr_over_rate(b, &rate);
 		then_count(rule, "denied", NF_DROP);
 	}
+	if (has_caps)
+		caps_put_weighing(b, "pass");
 	rule = rule_in(b, "pass");
 	nft_expr_object(b, NFT_OBJECT_QUOTA, "spent");
 	then_refuse(rule, "bar", DENIED_SPENT);
 	rule = rule_in(b, "pass");
 	when_state(rule, NF_CT_STATE_BIT(IP_CT_NEW));
-	nft_expr_ct(b, NFT_CT_MARK, NFT_REG(0));
-	nft_expr_compare(b, NFT_REG(0), NFT_CMP_EQ, &none, sizeof(none));
-	nft_expr_immediate(b, NFT_REG(0), &let_out, sizeof(let_out));
-	nft_expr_set_ct(b, NFT_CT_MARK, NFT_REG(0));
-	nft_rule_end(b, rule.nest);
+	when_whose(rule, NFT_CMP_EQ, 0);
+	then_mark(rule, ~RULESET_WHOSE, RULESET_LET_OUT);
+	if (has_caps)
+		caps_put_known(b, "pass");
 	then_count(rule_in(b, "pass"), "out", NF_ACCEPT);
 }
 
@@ -385,12 +399,12 @@ static void put_families(struct nft_builder *b, const char *chain, const char *v
 	then_goto(rule, v6);
 }
 
-static void put_output(struct nft_builder *b, bool has_names)
+static void put_output(struct nft_builder *b, bool has_names, bool has_caps)
 {
 	struct rule rule;
 
 	if (has_names)
-		names_put_marks(b, "output");
+		names_put_marks(b, "output", has_caps);
 	rule = rule_in(b, "output");
 	when_loopback(rule, NFT_META_OIF);
 	if (has_names)
@@ -452,16 +466,17 @@ void ruleset_put_rules(struct nft_builder *b, const struct ruleset *ruleset)
 
 	put_refuse(b, ruleset->observes);
 	put_lapsed(b);
-	put_pass(b, ruleset->rate);
+	put_pass(b, ruleset->rate, ruleset->cap_count);
 	put_nears(b);
 	put_out(b, "out4", &side4, sets4);
 	put_out(b, "out6", &side6, sets6);
 	put_closed(b, ruleset->observes);
 	put_in(b, "in4", &side4, "ingress4");
 	put_in(b, "in6", &side6, "ingress6");
-	put_output(b, ruleset->has_names);
+	put_output(b, ruleset->has_names, ruleset->cap_count);
 	put_input(b);
 	then_count(rule_in(b, "forward"), "denied", NF_DROP);
+	caps_put_chains(b, ruleset);
 	if (ruleset->has_names)
 		names_put_chains(b);
 	put_last(b, ruleset->has_names);

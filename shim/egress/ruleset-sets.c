@@ -82,7 +82,7 @@ static void put_description(struct nft_builder *builder, const struct ruleset_se
 	nft_nest_end(builder, description);
 }
 
-static void put_set(struct nft_builder *builder, const struct ruleset_set *set, uint32_t id)
+void ruleset_put_set(struct nft_builder *builder, const struct ruleset_set *set, uint32_t id)
 {
 	uint32_t address_type = set->family == 4 ? TYPE_IPADDR : TYPE_IP6ADDR;
 	uint32_t flags = NFT_SET_INTERVAL, type = address_type, len = address_len(set->family);
@@ -112,7 +112,7 @@ void ruleset_put_sets(struct nft_builder *builder, bool has_names)
 {
 	for (size_t i = 0; i < ruleset_set_count; i++)
 		if (has_names || ruleset_sets[i].kind != SET_LEARNT)
-			put_set(builder, &ruleset_sets[i], (uint32_t)i + 1);
+			ruleset_put_set(builder, &ruleset_sets[i], (uint32_t)i + 1);
 }
 
 static struct nft_nest begin_object(struct nft_builder *builder, const char *name, uint32_t type, uint16_t flags)
@@ -130,32 +130,41 @@ static uint64_t quota_of(uint64_t bytes)
 	return bytes > INT64_MAX ? INT64_MAX : bytes;
 }
 
-void ruleset_put_left(struct nft_builder *builder, uint64_t left_bytes)
+void ruleset_put_left(struct nft_builder *builder, const char *quota, uint64_t left_bytes)
 {
-	struct nft_nest data = begin_object(builder, RULESET_QUOTA, NFT_OBJECT_QUOTA, 0);
+	struct nft_nest data = begin_object(builder, quota, NFT_OBJECT_QUOTA, 0);
 
 	nft_put_be64(builder, NFTA_QUOTA_BYTES, quota_of(left_bytes));
 	nft_put_be32(builder, NFTA_QUOTA_FLAGS, NFT_QUOTA_F_INV);
 	nft_nest_end(builder, data);
 }
 
+void ruleset_put_counter(struct nft_builder *builder, const char *name)
+{
+	struct nft_nest data = begin_object(builder, name, NFT_OBJECT_COUNTER, NLM_F_CREATE | NLM_F_EXCL);
+
+	nft_nest_end(builder, data);
+}
+
 /* Used up already: `consumed` = limit. */
+void ruleset_put_quota(struct nft_builder *builder, const char *name, uint64_t bytes, uint64_t spent)
+{
+	uint64_t limit = quota_of(bytes);
+	struct nft_nest data = begin_object(builder, name, NFT_OBJECT_QUOTA, NLM_F_CREATE | NLM_F_EXCL);
+
+	nft_put_be64(builder, NFTA_QUOTA_BYTES, limit);
+	nft_put_be32(builder, NFTA_QUOTA_FLAGS, NFT_QUOTA_F_INV);
+	nft_put_be64(builder, NFTA_QUOTA_CONSUMED, spent > limit ? limit : spent);
+	nft_nest_end(builder, data);
+}
+
 void ruleset_put_objects(struct nft_builder *builder, const struct ruleset *ruleset)
 {
 	static const char *const counters[] = { "out", "in", "denied", "untold" };
-	uint64_t limit = quota_of(ruleset->egress_bytes);
-	uint64_t spent = ruleset->egress_spent > limit ? limit : ruleset->egress_spent;
-	struct nft_nest data;
 
-	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
-		data = begin_object(builder, counters[i], NFT_OBJECT_COUNTER, NLM_F_CREATE | NLM_F_EXCL);
-		nft_nest_end(builder, data);
-	}
-	data = begin_object(builder, RULESET_QUOTA, NFT_OBJECT_QUOTA, NLM_F_CREATE | NLM_F_EXCL);
-	nft_put_be64(builder, NFTA_QUOTA_BYTES, limit);
-	nft_put_be32(builder, NFTA_QUOTA_FLAGS, NFT_QUOTA_F_INV);
-	nft_put_be64(builder, NFTA_QUOTA_CONSUMED, spent);
-	nft_nest_end(builder, data);
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
+		ruleset_put_counter(builder, counters[i]);
+	ruleset_put_quota(builder, RULESET_QUOTA, ruleset->egress_bytes, ruleset->egress_spent);
 }
 
 int ruleset_make_ranges(const struct ruleset *ruleset, const struct ruleset_set *set, struct rule_ranges *out,

@@ -16,6 +16,7 @@
 #include "shim/base/cleanup.h"
 #include "shim/egress/disjoint.h"
 #include "shim/egress/nft-batch.h"
+#include "shim/egress/ruleset-caps.h"
 #include "shim/egress/ruleset-parts.h"
 
 /* Everything in a batch but the elements; about 25 KiB are used. */
@@ -61,6 +62,11 @@ static int check_ruleset(const struct ruleset *ruleset, struct err *err)
 		return err_wrap(err, "never");
 	if (rule_ranges_check(&ruleset->ingress, false, err))
 		return err_wrap(err, "ingress");
+	if (ruleset->cap_count > RULESET_CAPS_MAX)
+		return err_set(err, E2BIG, "rules: %zu caps can't be held (at most %u)", ruleset->cap_count, RULESET_CAPS_MAX);
+	for (size_t i = 0; i < ruleset->cap_count; i++)
+		if (rule_ranges_check(&ruleset->caps[i].reach, false, err))
+			return err_wrap(err, "cap %zu", i);
 	if (!ruleset->alive_ms)
 		return err_set(err, EINVAL, "rules: the dead man's switch has no time");
 	if (ruleset->rate != UINT64_MAX && (!ruleset->rate || ruleset->rate > RATE_MAX))
@@ -73,12 +79,14 @@ static int check_ruleset(const struct ruleset *ruleset, struct err *err)
 struct contents {
 	struct rule_ranges sets[SETS_MAX];
 	size_t total;
+	struct caps_reach caps;
 };
 
 static void contents_release(struct contents *contents)
 {
 	for (size_t i = 0; i < SETS_MAX; i++)
 		free(contents->sets[i].items);
+	caps_release_reach(&contents->caps);
 }
 
 static int contents_make(const struct ruleset *ruleset, struct contents *contents, struct err *err)
@@ -90,13 +98,13 @@ static int contents_make(const struct ruleset *ruleset, struct contents *content
 		r = ruleset_make_ranges(ruleset, &ruleset_sets[i], &contents->sets[i], err);
 		contents->total += contents->sets[i].count;
 	}
-	return r;
+	return r ? r : caps_make_reach(ruleset, &contents->caps, err);
 }
 
 static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct contents *contents, uint32_t flags,
 			struct err *err)
 {
-	size_t room = TABLE_BYTES + ruleset_element_room(contents->total);
+	size_t room = TABLE_BYTES + ruleset_element_room(contents->total) + caps_room(ruleset, &contents->caps);
 	cleanup_free char *memory = alloc_zeroed(room, 1);
 	struct nft_builder builder = { .data = memory, .room = room };
 	uint32_t at_seq;
@@ -105,10 +113,13 @@ static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct c
 	nft_batch_begin(&builder);
 	ruleset_put_table(&builder, flags);
 	ruleset_put_sets(&builder, ruleset->has_names);
+	caps_put_sets(&builder, ruleset);
 	ruleset_put_objects(&builder, ruleset);
+	caps_put_objects(&builder, ruleset);
 	ruleset_put_chains(&builder, ruleset);
 	for (size_t i = 0; i < ruleset_set_count; i++)
 		ruleset_put_elements(&builder, &ruleset_sets[i], &contents->sets[i]);
+	caps_put_elements(&builder, ruleset, &contents->caps);
 	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, ruleset->alive_ms);
 	ruleset_put_rules(&builder, ruleset);
 	r = nft_batch_commit(nl_fd, &builder, &at_seq, err);

@@ -28,6 +28,16 @@ struct rule_ranges {
 	size_t count;
 };
 
+/* How many parts of what is let out can have a bound of their own. */
+#define RULESET_CAPS_MAX 24
+
+/* One of them. What names lead to is said as it is learnt, and by the warden's sockets. */
+struct ruleset_cap {
+	struct rule_ranges reach;	/* by address, may overlap */
+	uint64_t bytes;			/* may go there, UINT64_MAX = unlimited */
+	uint64_t spent;			/* of it, from the ledger */
+};
+
 struct ruleset {
 	struct rule_ranges exact;	/* allowed even inside `never`: entries that name exactly that address */
 	struct rule_ranges allow;	/* may overlap: the installer makes them disjoint */
@@ -40,6 +50,8 @@ struct ruleset {
 	uint32_t alive_ms;		/* dead man's switch: how long after the last renewal traffic still passes */
 	bool observes;			/* what would be refused passes, and is told all the same */
 	bool has_names;			/* names are allowed: DNS is turned to the warden, what it learns is let out */
+	struct ruleset_cap caps[RULESET_CAPS_MAX];	/* the smaller before the larger: what one refuses doesn't count in the next */
+	size_t cap_count;
 };
 
 /* What the warden itself sends carries this mark, and it listens on these ports of 127.0.0.1 and ::1: for what was meant for
@@ -54,6 +66,13 @@ struct ruleset {
 
 /* Of one that was let out. */
 #define RULESET_LET_OUT 0x53u
+
+/* Of one from outside, when it is known which caps count its answers. */
+#define RULESET_LET_IN 0x54u
+
+/* Of such a mark, and of the one on the warden's sockets, the low byte says whose it is; above it each bit is a cap. */
+#define RULESET_WHOSE 0xffu
+#define RULESET_CAP_SHIFT 8
 
 void rule_ranges_add(struct rule_ranges *ranges, const struct rule_range *range);
 void ruleset_release(struct ruleset *ruleset);
@@ -85,6 +104,7 @@ struct ruleset_opening {
 	uint16_t port;			/* host order */
 	uint8_t address[16];		/* network order, v4 in the first four, rest zero */
 	uint8_t is_turned;		/* 0, or 1, TCP alone: let out by way of the warden, which looks for a name in it */
+	uint32_t caps;			/* a bit each that counts it; not of what is turned: there each connection is one's own */
 };
 
 #define RULESET_LEARN_MAX 128
@@ -101,6 +121,17 @@ int ruleset_learn(int nl_fd, const struct ruleset_opening *openings, const struc
 /* Lets `left_bytes` more out and no more, whatever was let out before. Between the kernel's two steps packets are refused, never
  * let out too many. Allocates nothing. */
 int ruleset_set_left(int nl_fd, uint64_t left_bytes, struct err *err);
+
+/* The same of one cap. */
+int ruleset_set_cap_left(int nl_fd, size_t cap, uint64_t left_bytes, struct err *err);
+
+/* What the first `count` caps have counted in this table, and which of them refuse. Allocates nothing. */
+struct ruleset_caps {
+	uint64_t bytes[RULESET_CAPS_MAX];	/* went out */
+	uint64_t limits[RULESET_CAPS_MAX];	/* in force, what was spent before included */
+	uint32_t spent;			/* a bit each */
+};
+int ruleset_read_caps(int nl_fd, size_t count, struct ruleset_caps *caps, struct err *err);
 
 /* What an administrator opens while the container runs. It stands behind what is denied and in front of what is never reachable:
  * whoever makes these has taken that out, but for an address that is named exactly. */

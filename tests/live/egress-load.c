@@ -6,8 +6,9 @@
  *                           icmp, any), bytes=, spent=, rate=, alive= (ms), many=N (N more allowed networks), nested=N (N
  *                           allowed networks one within the other, the smaller the more ports). Prints "owned" or "free". With hold=1 the socket stays
  *                           open until the standard input ends; renew=MS renews the switch meanwhile.
- *                           names=1, learn="[turned ]PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms).
- *   adopt, renew MS, counters, inspect, enter PID
+ *                           names=1, learn="[turned |CAP ]PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms);
+ *                           cap=BYTES[+SPENT] the next cap, and reach=RANGE of the one named last.
+ *   adopt, renew MS, counters, caps COUNT, move CAP BYTES, inspect, enter PID
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,13 +59,22 @@ static int parse_range(const char *text, struct rule_range *range)
 static int parse_opening(const char *text, struct ruleset_opening *opening)
 {
 	struct rule_range range;
-	bool is_turned = !strncmp(text, "turned ", 7);
+	bool is_turned = !strncmp(text, "turned ", 7), is_capped = text[0] >= '0' && text[0] <= '9';
 
-	if (parse_range(is_turned ? text + 7 : text, &range))
+	if (parse_range(is_turned ? text + 7 : is_capped ? strchr(text, ' ') + 1 : text, &range))
 		return -1;
 	*opening = (struct ruleset_opening){ range.family, range.protocol, range.protocol == IPPROTO_ICMP ? 0 : range.port_first, { 0 }, is_turned };
 	memcpy(opening->address, range.first, sizeof(opening->address));
+	opening->caps = is_capped ? 1u << atoi(text) : 0;
 	return 0;
+}
+
+static void add_cap(struct ruleset *ruleset, const char *text)
+{
+	const char *plus = strchr(text, '+');
+
+	ruleset->caps[ruleset->cap_count].bytes = strtoull(text, NULL, 10);
+	ruleset->caps[ruleset->cap_count++].spent = plus ? strtoull(plus + 1, NULL, 10) : 0;
 }
 
 static void add_many(struct rule_ranges *ranges, uint32_t count)
@@ -122,7 +132,15 @@ static int parse_option(const char *argument, struct options *options)
 		rule_ranges_add((struct rule_ranges *)((char *)&options->ruleset + lists[i].offset), &range);
 		return 0;
 	}
-	if (!strncmp(argument, "bytes=", 6))
+	if (!strncmp(argument, "reach=", 6) && options->ruleset.cap_count) {
+		if (parse_range(value + 1, &range))
+			return -1;
+		rule_ranges_add(&options->ruleset.caps[options->ruleset.cap_count - 1].reach, &range);
+		return 0;
+	}
+	if (!strncmp(argument, "cap=", 4) && options->ruleset.cap_count < RULESET_CAPS_MAX)
+		add_cap(&options->ruleset, value + 1);
+	else if (!strncmp(argument, "bytes=", 6))
 		options->ruleset.egress_bytes = strtoull(value + 1, NULL, 10);
 	else if (!strncmp(argument, "spent=", 6))
 		options->ruleset.egress_spent = strtoull(value + 1, NULL, 10);
@@ -207,6 +225,17 @@ static int counters_main(int nl_fd, struct err *err)
 	return 0;
 }
 
+static int caps_main(int nl_fd, size_t count, struct err *err)
+{
+	struct ruleset_caps caps;
+
+	if (ruleset_read_caps(nl_fd, count, &caps, err))
+		return fail(err);
+	for (size_t i = 0; i < count; i++)
+		printf("cap%zu=%llu%s\n", i, (unsigned long long)caps.bytes[i], caps.spent >> i & 1 ? " spent" : "");
+	return 0;
+}
+
 static int inspect_main(int nl_fd, struct err *err)
 {
 	struct ruleset_inspection seen;
@@ -254,6 +283,10 @@ int main(int argc, char **argv)
 		return ruleset_adopt(nl_fd, &err) ? fail(&err) : 0;
 	if (!strcmp(command, "renew") && argc > 2)
 		return ruleset_renew_alive(nl_fd, (uint32_t)atoi(argv[2]), &err) ? fail(&err) : 0;
+	if (!strcmp(command, "caps") && argc > 2)
+		return caps_main(nl_fd, (size_t)atoi(argv[2]), &err);
+	if (!strcmp(command, "move") && argc > 3)
+		return ruleset_set_cap_left(nl_fd, (size_t)atoi(argv[2]), strtoull(argv[3], NULL, 10), &err) ? fail(&err) : 0;
 	fprintf(stderr, "egress-load: %s?\n", command);
 	return 2;
 }
