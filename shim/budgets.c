@@ -21,7 +21,7 @@ static char *spent_text(const char *name, void (*print)(struct buf *, uint64_t),
 void budgets_forget(const struct profile *profile, bool is_new_run, struct ledger *ledger)
 {
 	if (profile->budgets.reset == RESET_RESTART && is_new_run)
-		ledger->wall_ms = ledger->cpu_us = ledger->egress_bytes = 0;
+		ledger_forget_spent(ledger);
 	if (profile->budgets.reset == RESET_PERIOD)
 		ledger_forget(ledger, profile->budgets.reset_period_ms, (int64_t)time(NULL));
 }

@@ -21,6 +21,7 @@
 #include "shim/clones.h"
 #include "shim/egress/netns.h"
 #include "shim/placeholders.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/name-rules.h"
 #include "shim/policy/profile.h"
 #include "shim/resolvers.h"
@@ -143,6 +144,19 @@ static int make_names(struct hook *hook, const struct ruleset *ruleset, struct e
 	return hook->names_fd < 0 ? hook->names_fd : 0;
 }
 
+/* What the profile says and what was planned must be the same caps. */
+static int fill_caps(const struct hook *hook, const struct ledger *ledger, struct ruleset *ruleset, struct err *err)
+{
+	const struct cap_rule *caps[RULESET_CAPS_MAX];
+	size_t count = caps_list(hook->profile, caps);
+
+	if (count != ruleset->cap_count)
+		return err_set(err, EPROTO, "record: %zu caps are planned, the profile has %zu", ruleset->cap_count, count);
+	for (size_t i = 0; i < count; i++)
+		ruleset->caps[i].spent = ledger_cap_spent(ledger, ledger_cap_id(caps[i]->entry.text));
+	return 0;
+}
+
 /* The container's own namespace gets the table; one that it joins must have it already. */
 static int install_rules_inside(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
@@ -165,6 +179,8 @@ static int install_rules_inside(struct hook *hook, const struct ledger *ledger, 
 	}
 	r = ruleset_from_json(json_get(hook->record.plan, "ruleset"), &ruleset, err);
 	ruleset.egress_spent = ledger->egress_bytes;
+	if (!r)
+		r = fill_caps(hook, ledger, &ruleset, err);
 	if (!r)
 		r = ruleset_install(hook->nl_fd, &ruleset, &hook->owned, err);
 	if (!r && (ruleset.has_names || records_connections(hook)))
@@ -253,6 +269,23 @@ static void fill_settings(const struct hook *hook, const struct ledger *ledger, 
 	snprintf(settings->ledger_dir, sizeof(settings->ledger_dir), "%s", hook->places.ledger_dir);
 }
 
+static void fill_cap_settings(const struct hook *hook, const struct ledger *ledger, struct warden_settings *settings)
+{
+	const struct cap_rule *caps[RULESET_CAPS_MAX];
+	size_t count = settings->has_table ? caps_list(hook->profile, caps) : 0;
+
+	settings->told_head = hook->profile->egress.caps_count ? WARDEN_TOLD_HEAD_CAPS : WARDEN_TOLD_HEAD;
+	settings->cap_count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		struct warden_cap *cap = &settings->caps[i];
+
+		cap->id = ledger_cap_id(caps[i]->entry.text);
+		cap->bytes = caps[i]->bytes;
+		cap->spent = ledger_cap_spent(ledger, cap->id);
+		snprintf(cap->text, sizeof(cap->text), "%s", caps[i]->entry.text);
+	}
+}
+
 static int start_helpers(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
 	struct warden_settings settings;
@@ -261,6 +294,7 @@ static int start_helpers(struct hook *hook, const struct ledger *ledger, struct 
 	int r;
 
 	fill_settings(hook, ledger, &settings);
+	fill_cap_settings(hook, ledger, &settings);
 	fds = (struct helper_fds){ hook->state_fd, settings.has_table ? hook->nl_fd : -1,
 				   settings.has_table ? hook->netns_fd : -1, hook->names_fd };
 	r = helpers_start(QUOD_LIBEXECDIR "/quod-warden", &settings, &fds, &guardian_pid, err);

@@ -72,7 +72,7 @@ static void print_limits(struct buf *buf, const struct profile *profile, const c
 	json_set(tree, node, "egress", egress_to_json(tree, profile));
 	json_print(&rest, node, 0);
 	buf_puts(buf, "{\"budgets\":{},\"warn\":[]");
-	while (buf->len < WARDEN_TOLD_HEAD)
+	while (buf->len < (profile->egress.caps_count ? WARDEN_TOLD_HEAD_CAPS : WARDEN_TOLD_HEAD))
 		buf_putc(buf, ' ');
 	buf_printf(buf, ",%s\n", rest.data + 1);
 }

@@ -17,6 +17,7 @@
 #include "shim/ctl/table.h"
 #include "shim/decide.h"
 #include "shim/invocation.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/units.h"
 
 /* What is explained: a bundle, and the root and id that a runtime would be called with. */
@@ -97,6 +98,18 @@ static void print_budget(struct table *table, const char *name, void (*print)(st
 	table_add(table, TONE_PLAIN, buf.data);
 }
 
+static void print_caps(struct table *table, const struct profile *profile)
+{
+	const struct cap_rule *caps[RULESET_CAPS_MAX];
+	size_t count = caps_list(profile, caps);
+
+	for (size_t i = 0; i < count; i++) {
+		cleanup_free char *name = alloc_printf("egress to %s", caps[i]->entry.text);
+
+		print_budget(table, name, bytes_print, caps[i]->bytes);
+	}
+}
+
 static void print_edits(const struct decision *decision)
 {
 	static const char *const heads[] = { "EDIT", "WHERE", "TO", "BECAUSE OF", NULL }, *const ops[] = { "add", "replace", "remove" };
@@ -168,6 +181,7 @@ static void print_profile(const struct decision *decision, const char *runtime)
 	print_budget(&table, "wall", duration_print, profile->budgets.wall_ms);
 	print_budget(&table, "cpu", duration_print, profile->budgets.cpu_ms);
 	print_budget(&table, "egress", bytes_print, profile->budgets.egress);
+	print_caps(&table, profile);
 	table_print(&table, stdout);
 	table_release(&table);
 	print_egress(profile);

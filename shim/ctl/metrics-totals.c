@@ -51,7 +51,7 @@ static const char *member_of(const char *line, const char *name, const char *con
 
 static void count(struct metrics *metrics, const char *line, const struct audit_fields *fields)
 {
-	static const char *const commands[] = { "create", "exec", "update", NULL }, *const budgets[] = { "wall", "cpu", "egress", NULL };
+	static const char *const commands[] = { "create", "exec", "update", NULL }, *const budgets[] = { "wall", "cpu", "egress", "egress.caps", NULL };
 	static const char *const helpers[] = { "gate", "warden", "nursery", NULL };
 	cleanup_free char *profile = alloc_printf("%.*s", fields->profile_len ? (int)fields->profile_len : 4,
 						  fields->profile_len ? fields->profile : "none");

@@ -213,10 +213,10 @@ static uint64_t amount_of(const struct json *value, uint64_t absent)
 	static const struct key bytes = { .kind = KEY_BYTES, .most = INT64_MAX, .unlimited = true };
 	struct err err = ERR_INIT;
 	struct reader reader = { .file = "", .err = &err };
-	struct spot spot = { .value = value };
+	struct spot spot = { .value = json_is(value, JSON_OBJECT) ? json_get(value, "bytes") : value };	/* a group's cap */
 	uint64_t amount = absent;
 
-	if (value && spot_quantity(&reader, &spot, &bytes, &amount) < 0)
+	if (spot.value && spot_quantity(&reader, &spot, &bytes, &amount) < 0)
 		return LIMIT_UNLIMITED;
 	return amount;
 }

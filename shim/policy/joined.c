@@ -106,6 +106,21 @@ static bool is_same(const struct profile *own, const struct profile *owner, cons
 	return (!ours && !theirs) || (ours && theirs && json_equal(ours, theirs));
 }
 
+/* Each cap of ours is held there, and no wider. */
+static bool caps_all(const struct profile *own, const struct profile *owner)
+{
+	for (size_t i = 0; i < own->egress.caps_count; i++) {
+		const struct cap_rule *ours = &own->egress.caps[i], *theirs = NULL;
+
+		for (size_t k = 0; k < owner->egress.caps_count && !theirs; k++)
+			if (!strcmp(owner->egress.caps[k].entry.text, ours->entry.text))
+				theirs = &owner->egress.caps[k];
+		if (ours->bytes != LIMIT_UNLIMITED && (!theirs || theirs->bytes > ours->bytes))
+			return false;
+	}
+	return true;
+}
+
 static const char *stricter_value(const struct profile *own, const struct profile *owner)
 {
 	if (own->egress.mode == EGRESS_ENFORCE && owner->egress.mode != EGRESS_ENFORCE)
@@ -116,7 +131,7 @@ static const char *stricter_value(const struct profile *own, const struct profil
 		return "egress.verify_name";
 	if (own->egress.dns_upstream.count && own->egress.names_per_minute < owner->egress.names_per_minute)
 		return "egress.dns";
-	if (own->egress.caps_count)
+	if (!caps_all(own, owner))
 		return "egress.caps";
 	if (own->egress.has_via)
 		return "egress.via";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/name-rules.h"
 #include "shim/policy/profile.h"
 
@@ -80,6 +81,16 @@ static void add_denied(struct maker *maker, const struct deny_rule *deny)
 	for (size_t i = 0; i < deny->except_count; i++)
 		if (entry_is_name(&deny->except[i]))
 			add_rule(maker, &deny->except[i], NAME_EXCEPTS);
+}
+
+static void add_caps(struct maker *maker, const struct profile *profile)
+{
+	const struct cap_rule *caps[RULESET_CAPS_MAX];
+	size_t count = caps_list(profile, caps);
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < cap_member_count(caps[i]); k++)
+			add_rule(maker, cap_member(caps[i], k), NAME_CAPS)->cap = (uint8_t)i;
 }
 
 static void print(const struct profile *profile, const struct rule_ranges *never, const struct maker *maker, struct buf *block)
@@ -159,6 +170,7 @@ int name_rules_make(const struct profile *profile, const struct rule_ranges *nev
 		add_additions(&maker, additions);
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		add_denied(&maker, &profile->egress.deny[i]);
+	add_caps(&maker, profile);
 	buf_put(&maker.texts, "", 1);	/* never empty */
 	if (maker.count > NAME_RULES_MAX || never->count > UINT16_MAX || maker.layer_count > NAME_LAYERS_MAX)
 		r = err_set(err, E2BIG, "egress: %u entries are more than names can be held with (%u)", maker.count, NAME_RULES_MAX);

@@ -37,7 +37,8 @@ static bool is_name_rule(const struct name_rule *rule)
 
 static bool is_sound_rule(const struct name_rules *rules, const struct name_rule *rule)
 {
-	if (rule->name >= rules->text_bytes || rule->text >= rules->text_bytes || rule->role > NAME_EXCEPTS || rule->port_first > rule->port_last ||
+	if (rule->name >= rules->text_bytes || rule->text >= rules->text_bytes || rule->role > NAME_CAPS || rule->cap >= RULESET_CAPS_MAX ||
+	    rule->port_first > rule->port_last ||
 	    rule->layer >= rules->layer_count || (rule->says && rule->says != NAME_TLS && rule->says != NAME_HTTP))
 		return false;
 	if (is_name_rule(rule)) {
@@ -45,7 +46,7 @@ static bool is_sound_rule(const struct name_rules *rules, const struct name_rule
 			return false;
 		return !rule->has_at || is_sound_network(&rule->network);
 	}
-	if (rule->role != NAME_ALLOWS || rule->has_at)
+	if ((rule->role != NAME_ALLOWS && rule->role != NAME_CAPS) || rule->has_at)
 		return false;
 	return rule->kind == ENTRY_PUBLIC || (rule->kind == ENTRY_NETWORK && is_sound_network(&rule->network));
 }
@@ -91,7 +92,7 @@ static void find(const struct name_rules *rules, const char *name, struct name_f
 	*found = (struct name_found){ .allow_count = 0 };
 	for (uint32_t i = 0; i < rules->rule_count; i++) {
 		const struct name_rule *rule = &rules_of(rules)[i];
-		bool matched = is_matched(rules, rule, name);
+		bool matched = rule->role != NAME_CAPS && is_matched(rules, rule, name);
 
 		if (rule->role == NAME_DENIES)
 			is_denied = matched;
@@ -351,6 +352,26 @@ int32_t name_rules_entry(const struct name_rules *rules, const char *name, const
 			return (int32_t)i;
 	}
 	return found.allow_count ? found.allows[0] : -1;
+}
+
+uint32_t name_rules_caps(const struct name_rules *rules, const char *name, const struct name_place *place)
+{
+	struct way way = { place->address, on_protocol(place->protocol), place->port };
+	uint32_t caps = 0;
+
+	for (uint32_t i = 0; i < rules->rule_count; i++) {
+		const struct name_rule *rule = &rules_of(rules)[i];
+		bool counts;
+
+		if (rule->role != NAME_CAPS || !covers(rule, &way))
+			continue;
+		if (is_name_rule(rule))
+			counts = is_matched(rules, rule, name) && (!rule->has_at || network_has(&rule->network, place->address));
+		else
+			counts = rule->kind == ENTRY_PUBLIC ? address_is_public(place->address) : network_has(&rule->network, place->address);
+		caps |= (uint32_t)counts << rule->cap;
+	}
+	return caps;
 }
 
 const char *name_rules_text(const struct name_rules *rules, int32_t rule)

@@ -23,15 +23,17 @@ enum name_role {
 	NAME_ALLOWS,
 	NAME_DENIES,
 	NAME_EXCEPTS,		/* of the denying rule before it */
+	NAME_CAPS,		/* egress.caps: it counts what it covers, and allows nothing */
 };
 
 struct name_rule {
-	uint8_t kind;		/* enum entry_kind: a name, a pattern; of allowing rules a network or @public, too */
+	uint8_t kind;		/* enum entry_kind: a name, a pattern; of allowing and capping rules a network or @public, too */
 	uint8_t role;		/* enum name_role */
 	uint8_t protocols;	/* ON_* */
 	uint8_t is_single_address;
 	uint8_t has_at;
 	uint8_t layer;		/* of an allowing rule: each layer must allow (struct profile_layer) */
+	uint8_t cap;		/* of a capping rule: which of the ruleset's */
 	uint8_t says;		/* of an allowing rule: NAME_TLS or NAME_HTTP when its entry says so; else 0 */
 	uint16_t port_first, port_last;	/* 0..65535 for any */
 	struct network network;		/* "@NETWORK", or the network itself */
@@ -94,6 +96,9 @@ struct name_place {
 	uint16_t port;
 };
 int32_t name_rules_entry(const struct name_rules *rules, const char *name, const struct name_place *place);
+
+/* Which caps count what goes there for that name, a bit each: by the name, and by the address. */
+uint32_t name_rules_caps(const struct name_rules *rules, const char *name, const struct name_place *place);
 
 /* The entry of a rule, as it was written; NULL when there is no such rule. */
 const char *name_rules_text(const struct name_rules *rules, int32_t rule);

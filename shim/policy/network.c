@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/policy/caps.h"
 #include "shim/policy/engine-files.h"
 #include "shim/policy/name-rules.h"
 #include "shim/policy/plan.h"
@@ -55,24 +56,11 @@ static void add_with_protocols(struct rule_ranges *ranges, struct rule_range ran
 	}
 }
 
-/* @public: the whole space of both families without what IANA lists as special. */
 static void add_public(struct rule_ranges *ranges, const struct entry *entry)
 {
-	static const struct network all[] = { { .base = { .family = 4 } }, { .base = { .family = 6 } } };
 	struct rule_ranges public = { NULL, 0 };
-	size_t count;
-	const struct network *special = special_purpose(&count);
 
-	for (size_t i = 0; i < 2; i++) {
-		struct rule_range range = range_of_network(&all[i]);
-
-		rule_ranges_add(&public, &range);
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct rule_range cut = range_of_network(&special[i]);
-
-		ranges_subtract(&public, &cut);
-	}
+	ranges_add_public(&public);
 	for (size_t i = 0; i < public.count; i++)
 		add_with_protocols(ranges, public.items[i], entry);
 	free(public.items);
@@ -306,6 +294,7 @@ void plan_network(const struct plan_input *input, struct plan *plan)
 	ruleset->egress_bytes = profile->budgets.egress;
 	ruleset->rate = profile->egress.rate;
 	ruleset->alive_ms = ALIVE_MS;
+	plan_caps(profile, plan);
 	ruleset->has_names = profile_has_names(profile);
 	ruleset->observes = profile->egress.mode == EGRESS_OBSERVE;
 	if (ruleset->observes)

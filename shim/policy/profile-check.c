@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/profile.h"
 
 static void __attribute__((format(printf, 3, 4))) add_text(struct strings *texts, const struct entry *entry,
@@ -147,17 +148,57 @@ static void check_excepts(const struct deny_rule *deny, struct strings *texts)
 			add_text(texts, &deny->except[i], "egress.deny: the exception '%s' is not within '%s'", deny->except[i].text, deny->of.text);
 }
 
-static void check_cap(const struct profile *profile, const struct entry *cap, struct strings *texts)
+/* Some of its addresses are @public's. */
+static bool has_public(const struct entry *entry)
+{
+	size_t count;
+	const struct network *special = special_purpose(&count);
+
+	for (size_t i = 0; entry->kind == ENTRY_NETWORK && i < count; i++)
+		if (network_covers(&special[i], &entry->network))
+			return false;
+	return true;
+}
+
+/* Where a name leads isn't known: to public addresses, or into its "@NETWORK". */
+static bool may_be_same_place(const struct entry *cap, const struct entry *entry)
+{
+	if (!entry_is_name(cap) && entry_is_name(entry) && entry->has_at)
+		return cap->kind == ENTRY_PUBLIC || network_covers(&cap->network, &entry->at) || network_covers(&entry->at, &cap->network);
+	if (!entry_is_name(cap) && cap->kind != entry->kind)
+		return has_public(cap) && (entry_is_name(entry) || has_public(entry));
+	return entry_covers_what(cap, entry) || entry_covers_what(entry, cap);
+}
+
+static bool ports_overlap(const struct entry *cap, const struct entry *entry)
+{
+	if (!cap->has_port || entry->protocol == ENTRY_ICMP)
+		return true;
+	if (entry->has_port)
+		return cap->port_first <= entry->port_last && entry->port_first <= cap->port_last;
+	return (cap->port_first <= 443 && cap->port_last >= 443) || (cap->port_first <= 80 && cap->port_last >= 80);
+}
+
+static bool counts_any(const struct profile *profile, const struct entry *cap)
 {
 	for (size_t i = 0; i < profile->egress.allow_count; i++) {
 		const struct entry *entry = &profile->egress.allow[i];
 
-		/* in a resolved profile a group's entries don't say whose they are */
-		if (cap->kind == ENTRY_GROUP ? !cap->place || (entry->group && !strcmp(entry->group, cap->name)) :
-					       entry_covers_what(cap, entry) || entry_covers_what(entry, cap))
-			return;
+		if (may_be_same_place(cap, entry) && ports_overlap(cap, entry) &&
+		    (entry_protocols(cap, true) & entry_protocols(entry, false)))
+			return true;
 	}
-	add_text(texts, cap, "egress.caps: '%s' caps what egress.allow does not allow", cap->text);
+	return false;
+}
+
+static void check_cap(const struct profile *profile, const struct cap_rule *cap, struct strings *texts)
+{
+	bool counts = cap->bytes == LIMIT_UNLIMITED;
+
+	for (size_t i = 0; i < cap_member_count(cap) && !counts; i++)
+		counts = counts_any(profile, cap_member(cap, i));
+	if (!counts)
+		add_text(texts, &cap->entry, "egress.caps: '%s' caps what egress.allow does not allow", cap->entry.text);
 }
 
 size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts)
@@ -174,6 +215,6 @@ size_t profile_find_dead_entries(const struct profile *profile, struct strings *
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		check_excepts(&profile->egress.deny[i], texts);
 	for (size_t i = 0; i < profile->egress.caps_count; i++)
-		check_cap(profile, &profile->egress.caps[i].entry, texts);
+		check_cap(profile, &profile->egress.caps[i], texts);
 	return texts->count - before;
 }

@@ -292,6 +292,29 @@ static void meet_denies(const struct meeting *meeting)
 	free(denials);
 }
 
+static bool has_member(const struct cap_rule *cap, const struct entry *entry)
+{
+	for (size_t i = 0; i < cap->member_count; i++)
+		if (!strcmp(cap->members[i].text, entry->text))
+			return true;
+	return false;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
+}
+
+/* What a group holds is what either says of it, should the two have been resolved at different times. */
+static void add_members(const struct cap_rule *from, struct cap_rule *cap)
+{
+	for (size_t i = 0; i < from->member_count; i++)
+		if (!has_member(cap, &from->members[i]))
+			entry_copy(&from->members[i], list_add(cap->members, cap->member_count));
+	if (cap->member_count)
+		qsort(cap->members, cap->member_count, sizeof(*cap->members), compare_members);
+}
+
 static void add_caps(const struct profile *from, struct profile *made)
 {
 	for (size_t i = 0; i < from->egress.caps_count; i++) {
@@ -303,11 +326,14 @@ static void add_caps(const struct profile *from, struct profile *made)
 				found = &made->egress.caps[n];
 		if (found) {
 			found->bytes = smaller(found->bytes, rule->bytes);
+			add_members(rule, found);
 			continue;
 		}
 		found = list_add(made->egress.caps, made->egress.caps_count);
+		*found = (struct cap_rule){ .bytes = 0 };
 		entry_copy(&rule->entry, &found->entry);
 		found->bytes = rule->bytes;
+		add_members(rule, found);
 	}
 }
 

@@ -173,43 +173,75 @@ static struct cap_rule *cap_of(struct profile *profile, const char *text)
 	return NULL;
 }
 
-static int check_group(const struct reader *reader, const struct spot *spot, const struct entry *entry)
+/* In a resolved profile a group's cap says what the group held: { "bytes": SIZE, "of": [ENTRY, ...] }. */
+static int read_members(const struct reader *reader, const struct spot *of, struct cap_rule *rule)
 {
-	struct host_group group;
-	struct err why = ERR_INIT;
-	int r;
+	struct entries entries = { NULL, 0 };
+	int r = read_entries(reader, of, &entries);
 
-	if (entry->kind != ENTRY_GROUP || !reader->paths)
-		return 0;
-	r = group_find(entry->name, reader->paths, &group, &why);
-	if (r == -ENOENT)
-		return spot_fail(reader, spot, "there is no group '%s' (quodctl group list)", entry->text);
-	if (r)
-		return fail_group(reader, &why);
-	group_release(&group);
-	return 0;
+	for (size_t i = 0; i < rule->member_count; i++)
+		entry_release(&rule->members[i]);
+	free(rule->members);
+	rule->members = entries.items;
+	rule->member_count = entries.count;
+	return r;
+}
+
+static int find_members(const struct reader *reader, const struct spot *member, struct cap_rule *rule)
+{
+	struct entries entries = { NULL, 0 };
+	int r = rule->entry.kind == ENTRY_GROUP && !rule->member_count ? add_group(reader, member, &rule->entry, &entries) : 0;
+
+	if (entries.count) {
+		rule->members = entries.items;
+		rule->member_count = entries.count;
+	}
+	return r;
+}
+
+static struct cap_rule *add_cap(const struct reader *reader, const struct spot *member)
+{
+	struct profile *profile = reader->target;
+	struct err why = ERR_INIT;
+	struct cap_rule *rule;
+	struct entry entry;
+
+	if (entry_parse(member->name, &entry, &why) < 0) {
+		spot_fail(reader, member, "'%s': %s", member->name, why.text);
+		return NULL;
+	}
+	rule = list_add(profile->egress.caps, profile->egress.caps_count);
+	*rule = (struct cap_rule){ .entry = entry };
+	rule->entry.place = reader->paths ? spot_place(reader, member) : NULL;
+	rule->entry.depth = reader->depth;
+	return rule;
 }
 
 /* A group stays a group here: the bytes are counted for all of it together. */
 static int read_cap(const struct reader *reader, const struct spot *member)
 {
 	static const struct key bytes = { .kind = KEY_BYTES, .most = 1ull << 50, .unlimited = true };
-	struct profile *profile = reader->target;
-	struct cap_rule *rule = cap_of(profile, member->name);
-	struct err why = ERR_INIT;
-	struct entry entry;
+	static const char *const names[] = { "bytes", "of", NULL };
+	struct cap_rule *rule = cap_of(reader->target, member->name);
+	struct spot size = *member, of;
 
-	if (!rule) {
-		if (entry_parse(member->name, &entry, &why) < 0)
-			return spot_fail(reader, member, "'%s': %s", member->name, why.text);
-		rule = list_add(profile->egress.caps, profile->egress.caps_count);
-		rule->entry = entry;
-		rule->entry.place = reader->paths ? spot_place(reader, member) : NULL;
-		rule->entry.depth = reader->depth;
-		if (check_group(reader, member, &rule->entry) < 0)
+	if (!rule)
+		rule = add_cap(reader, member);
+	if (!rule)
+		return -EINVAL;
+	if (rule->entry.kind == ENTRY_GROUP && json_is(member->value, JSON_OBJECT)) {
+		if (spot_only(reader, member, names) < 0)
 			return -EINVAL;
+		size = spot_named(member, "bytes");
+		of = spot_named(member, "of");
+		if (!size.value || !of.value)
+			return spot_fail(reader, member, "'%s': \"bytes\" and \"of\" go together", member->name);
+		if (read_members(reader, &of, rule) < 0)
+			return -EINVAL;
+	} else if (find_members(reader, member, rule) < 0) {
+		return -EINVAL;
 	}
-	return spot_quantity(reader, member, &bytes, &rule->bytes);
+	return spot_quantity(reader, &size, &bytes, &rule->bytes);
 }
 
 int read_caps(const struct reader *reader, const struct spot *spot)

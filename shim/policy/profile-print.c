@@ -169,8 +169,16 @@ struct json *print_caps(struct json_tree *tree, const void *target)
 	const struct profile *profile = target;
 	struct json *object = json_make_object(tree);
 
-	for (size_t i = 0; i < profile->egress.caps_count; i++)
-		json_set(tree, object, profile->egress.caps[i].entry.text, print_bytes(tree, profile->egress.caps[i].bytes));
+	for (size_t i = 0; i < profile->egress.caps_count; i++) {
+		const struct cap_rule *cap = &profile->egress.caps[i];
+		struct json *bytes = print_bytes(tree, cap->bytes), *group = json_make_object(tree), *of = json_make_array(tree);
+
+		for (size_t k = 0; k < cap->member_count; k++)
+			json_append(tree, of, json_make_string(tree, cap->members[k].text));
+		json_set(tree, group, "bytes", bytes);
+		json_set(tree, group, "of", of);
+		json_set(tree, object, cap->entry.text, cap->entry.kind == ENTRY_GROUP ? group : bytes);
+	}
 	return object;
 }
 

@@ -80,6 +80,14 @@ static void free_process(struct profile *profile)
 	strings_free(&profile->sysctls_allow);
 }
 
+static void cap_release(struct cap_rule *cap)
+{
+	entry_release(&cap->entry);
+	for (size_t i = 0; i < cap->member_count; i++)
+		entry_release(&cap->members[i]);
+	free(cap->members);
+}
+
 static void free_network(struct profile *profile)
 {
 	for (size_t i = 0; i < profile->egress.allow_count; i++)
@@ -95,7 +103,7 @@ static void free_network(struct profile *profile)
 	}
 	free(profile->egress.deny);
 	for (size_t i = 0; i < profile->egress.caps_count; i++)
-		entry_release(&profile->egress.caps[i].entry);
+		cap_release(&profile->egress.caps[i]);
 	free(profile->egress.caps);
 	strings_free(&profile->egress.dns_upstream);
 	for (size_t i = 0; i < profile->ingress_count; i++)

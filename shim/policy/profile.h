@@ -44,8 +44,10 @@ struct device_rule {
 };
 
 struct cap_rule {
-	struct entry entry;
+	struct entry entry;	/* may be a group */
 	uint64_t bytes;
+	struct entry *members;	/* of a group: what it holds */
+	size_t member_count;
 };
 
 struct ingress_rule {

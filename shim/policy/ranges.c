@@ -149,3 +149,25 @@ int ranges_intersect(struct rule_ranges *ranges, const struct rule_ranges *with)
 	free(kept.items);
 	return -E2BIG;
 }
+
+void ranges_add_public(struct rule_ranges *ranges)
+{
+	static const struct network all[] = { { .base = { .family = 4 } }, { .base = { .family = 6 } } };
+	struct rule_ranges public = { NULL, 0 };
+	size_t count;
+	const struct network *special = special_purpose(&count);
+
+	for (size_t i = 0; i < 2; i++) {
+		struct rule_range range = range_of_network(&all[i]);
+
+		rule_ranges_add(&public, &range);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct rule_range cut = range_of_network(&special[i]);
+
+		ranges_subtract(&public, &cut);
+	}
+	for (size_t i = 0; i < public.count; i++)
+		rule_ranges_add(ranges, &public.items[i]);
+	free(public.items);
+}

@@ -9,6 +9,9 @@
 /* The range of a network with all ports; protocol 0. */
 struct rule_range range_of_network(const struct network *network);
 
+/* Appends @public: both families without what IANA lists as special; all ports, protocol 0. */
+void ranges_add_public(struct rule_ranges *ranges);
+
 /* Appends `range` without what `cut` covers (same family; protocols must be equal or cut's 0): at most four pieces. */
 void ranges_add_without(struct rule_ranges *ranges, const struct rule_range *range, const struct rule_range *cut);
 

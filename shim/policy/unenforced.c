@@ -4,6 +4,7 @@
  * so that a profile can be written once. quod-profile(5) marks each of these keys; a key leaves this file in the commit that
  * enforces it.
  */
+#include "shim/policy/caps.h"
 #include "shim/policy/name-rules.h"
 #include "shim/policy/plan.h"
 
@@ -66,6 +67,8 @@ static void check_rule_count(const struct profile *profile, struct plan *plan)
 		rules += 2 * profile_layer(profile, i).egress_count;
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		rules += 1 + profile->egress.deny[i].except_count;
+	for (size_t i = 0; i < profile->egress.caps_count; i++)
+		rules += profile->egress.caps[i].entry.kind == ENTRY_GROUP ? profile->egress.caps[i].member_count : 1;
 	if ((profile_has_names(profile) || (profile->audit_record & AUDIT_CONNECTIONS)) && rules > NAME_RULES_MAX)
 		plan_refuse(plan, "egress.allow", "", "names can be held, and connections recorded, beside at most %u entries", NAME_RULES_MAX / 2);
 }
@@ -100,8 +103,8 @@ static void check_egress(const struct profile *profile, struct plan *plan)
 	}
 	check_rule_count(profile, plan);
 	check_via(profile, plan);
-	if (profile->egress.caps_count)
-		refuse(plan, "egress.caps", "a budget of one entry");
+	if (caps_count(profile) > RULESET_CAPS_MAX)
+		plan_refuse(plan, "egress.caps", "", "%zu caps are more than can be held at a time (%u)", caps_count(profile), RULESET_CAPS_MAX);
 }
 
 void plan_unenforced(const struct plan_input *input, struct plan *plan)

@@ -22,11 +22,14 @@
 #include "shim/egress/inspect.h"
 #include "shim/egress/netns.h"
 #include "shim/egress/ruleset.h"
+#include "shim/policy/caps.h"
+#include "shim/policy/units.h"
 
 /* What the child saw, handed over by a pipe. */
 struct probe {
 	int error;			/* positive errno: the child could not look */
 	struct ruleset_inspection table;
+	struct ruleset_caps caps;
 	int denied_error;		/* of the connection that must fail; 0: it was established */
 	unsigned denied_us;
 	bool local_works;
@@ -86,7 +89,8 @@ static void look(pid_t pid, struct probe *probe)
 
 	inet_pton(AF_INET, DENIALS_TRIED_TEXT, &denied.sin_addr);
 	if (netns_fd < 0 || netns_enter(netns_fd, &err) < 0 || (nl_fd = nft_open(&err)) < 0 ||
-	    ruleset_inspect(nl_fd, &probe->table, &err) < 0) {
+	    ruleset_inspect(nl_fd, &probe->table, &err) < 0 ||
+	    ruleset_read_caps(nl_fd, probe->table.cap_count, &probe->caps, &err) < 0) {
 		probe->error = err.code;
 		return;
 	}
@@ -228,6 +232,29 @@ static void judge_named(struct proof *proof, const struct probe *probe)
 		  probe->named_error != ECONNREFUSED ? "THE WARDEN'S PORT CAN BE SPOKEN TO" : "the table turns them, the warden listens, to nobody else");
 }
 
+/* A quota's size is moved where others spend of the same ledger, never beyond the cap. */
+static void judge_caps(struct proof *proof, const struct probe *probe)
+{
+	const struct cap_rule *caps[RULESET_CAPS_MAX];
+	size_t count = caps_list(proof->profile, caps);
+
+	for (size_t i = 0; i < count && json_bool(json_get(proof->record->plan, "has_network"), false); i++) {
+		bool is_held = probe->table.is_whole && i < probe->table.cap_count && probe->caps.limits[i] <= caps[i]->bytes;
+		cleanup_buf struct buf bytes = BUF_INIT;
+
+		bytes_print(&bytes, caps[i]->bytes);
+		proof_add(proof, "egress.caps", probe->error ? PROOF_INCONCLUSIVE : is_held ? PROOF_PROVEN : PROOF_FAILED,
+			  "nf_tables of its namespace", "at most %s to %s", bytes.data, caps[i]->entry.text);
+		if (probe->error)
+			proof_saw(proof, "%s", strerror(probe->error));
+		else if (!is_held)
+			proof_saw(proof, "NOT WEIGHED");
+		else
+			proof_saw(proof, "a quota of the table, %llu bytes counted%s", (unsigned long long)probe->caps.bytes[i],
+				  probe->caps.spent >> i & 1 ? ": spent" : "");
+	}
+}
+
 void proof_network(struct proof *proof)
 {
 	struct probe probe = { 0 };
@@ -238,4 +265,5 @@ void proof_network(struct proof *proof)
 	judge_table(proof, &probe);
 	judge_connections(proof, &probe);
 	judge_named(proof, &probe);
+	judge_caps(proof, &probe);
 }

@@ -24,7 +24,7 @@
 #include "shim/base/file.h"
 #include "shim/state/sha256.h"
 
-#define FILE_MAX 4096u
+#define FILE_MAX 8192u
 #define FORM "quod-ledger 1\n"
 #define LOCK_NAME ".lock"
 #define LOCK_WAIT_MS 5000
@@ -44,6 +44,42 @@ static const struct field {
 	FIELD(profile, KIND_TEXT),   FIELD(engine, KIND_TEXT),
 #undef FIELD
 };
+
+uint64_t ledger_cap_id(const char *entry)
+{
+	char hex[SHA256_HEX];
+
+	sha256_hex(entry, strlen(entry), hex);
+	hex[16] = '\0';
+	return strtoull(hex, NULL, 16) | 1;
+}
+
+uint64_t ledger_cap_spent(const struct ledger *ledger, uint64_t id)
+{
+	for (uint32_t i = 0; i < ledger->cap_count; i++)
+		if (ledger->caps[i].id == id)
+			return ledger->caps[i].bytes;
+	return 0;
+}
+
+static void add(uint64_t *to, uint64_t more)
+{
+	if (__builtin_add_overflow(*to, more, to))
+		*to = UINT64_MAX;
+}
+
+bool ledger_add_cap(struct ledger *ledger, uint64_t id, uint64_t bytes)
+{
+	for (uint32_t i = 0; i < ledger->cap_count; i++)
+		if (ledger->caps[i].id == id) {
+			add(&ledger->caps[i].bytes, bytes);
+			return true;
+		}
+	if (ledger->cap_count == LEDGER_CAPS)
+		return false;
+	ledger->caps[ledger->cap_count++] = (struct ledger_cap){ id, bytes };
+	return true;
+}
 
 static bool is_key(const char *key)
 {
@@ -70,6 +106,8 @@ static void print_ledger(struct buf *text, const struct ledger *ledger)
 				buf_putc(text, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
 		buf_putc(text, '\n');
 	}
+	for (uint32_t i = 0; i < ledger->cap_count; i++)
+		buf_printf(text, "cap %016llx %llu\n", (unsigned long long)ledger->caps[i].id, (unsigned long long)ledger->caps[i].bytes);
 	sha256_hex(text->data, text->len, sum);
 	buf_printf(text, "sum %s\n", sum);
 }
@@ -98,6 +136,18 @@ static const char *parse_field(const char *at, const struct field *field, struct
 	return stop == end ? end + 1 : NULL;
 }
 
+/* As many as there are; what is none, and what doesn't print back, is seen by who compares. */
+static void parse_caps(const char *at, struct ledger *ledger)
+{
+	unsigned long long id, bytes;
+
+	while (at && ledger->cap_count < LEDGER_CAPS && sscanf(at, "cap %16llx %llu\n", &id, &bytes) == 2) {
+		ledger->caps[ledger->cap_count++] = (struct ledger_cap){ id, bytes };
+		at = strchr(at, '\n');
+		at += at != NULL;
+	}
+}
+
 static int parse_ledger(const char *text, size_t len, struct ledger *ledger)
 {
 	char memory[FILE_MAX];
@@ -110,6 +160,7 @@ static int parse_ledger(const char *text, size_t len, struct ledger *ledger)
 		at = parse_field(at, &fields[i], ledger);
 	if (!at)
 		return -EBADMSG;
+	parse_caps(at, ledger);
 	print_ledger(&again, ledger);
 	return !again.is_cut && again.len == len && !memcmp(again.data, text, len) ? 0 : -EBADMSG;
 }
@@ -229,9 +280,11 @@ int ledger_write(const char *dir, const char *key, const struct ledger *ledger, 
 	return lock_fd < 0 ? lock_fd : write_at(dir_fd, key, ledger, err);
 }
 
-static void forget(struct ledger *ledger)
+void ledger_forget_spent(struct ledger *ledger)
 {
 	ledger->wall_ms = ledger->cpu_us = ledger->egress_bytes = 0;
+	for (uint32_t i = 0; i < ledger->cap_count; i++)
+		ledger->caps[i].bytes = 0;
 }
 
 void ledger_forget(struct ledger *ledger, uint64_t period_ms, int64_t now_s)
@@ -250,7 +303,7 @@ void ledger_forget(struct ledger *ledger, uint64_t period_ms, int64_t now_s)
 	if (now_s - start_s < period_s)
 		return;
 	ledger->period_start_s = start_s + (now_s - start_s) / period_s * period_s;
-	forget(ledger);
+	ledger_forget_spent(ledger);
 }
 
 int ledger_begin(const char *dir, const char *key, const struct ledger_reset *reset, struct ledger *ledger, struct err *err)
@@ -275,24 +328,23 @@ int ledger_begin(const char *dir, const char *key, const struct ledger_reset *re
 		return r;
 	}
 	if (reset->at_restart)
-		forget(ledger);
+		ledger_forget_spent(ledger);
 	ledger_forget(ledger, reset->period_ms, (int64_t)time(NULL));
 	if (reset->at_restart || r)
 		drop_sum(dir_fd, key);
 	return write_at(dir_fd, key, ledger, err);
 }
 
-static void add(uint64_t *to, uint64_t more)
-{
-	if (__builtin_add_overflow(*to, more, to))
-		*to = UINT64_MAX;
-}
-
-static void add_all(struct ledger *to, const struct ledger *more)
+/* False when there is no room for all their caps. */
+static bool add_all(struct ledger *to, const struct ledger *more)
 {
 	add(&to->wall_ms, more->wall_ms);
 	add(&to->cpu_us, more->cpu_us);
 	add(&to->egress_bytes, more->egress_bytes);
+	for (uint32_t i = 0; i < more->cap_count; i++)
+		if (!ledger_add_cap(to, more->caps[i].id, more->caps[i].bytes))
+			return false;
+	return true;
 }
 
 int ledger_add(const char *dir, const char *key, const struct ledger *more, struct ledger *ledger, struct err *err)
@@ -320,7 +372,8 @@ int ledger_add(const char *dir, const char *key, const struct ledger *more, stru
 	sum = *ledger;
 	ledger_forget(&sum, more->period_ms, (int64_t)time(NULL));
 	*ledger = *more;
-	add_all(ledger, &sum);
+	if (!add_all(ledger, &sum))
+		return err_set(err, ENOSPC, "ledger %s: has no room for more than %u caps (remove it to start at zero)", key, LEDGER_CAPS);
 	add(&ledger->runs, sum.runs);
 	ledger->period_start_s = sum.period_start_s;
 	return write_at(dir_fd, key, ledger, err);
@@ -376,7 +429,8 @@ int ledger_sum_add(const char *dir, const char *key, const struct ledger *more, 
 		return fd;
 	if (state || sum->period_start_s != more->period_start_s)
 		return err_set(err, ESTALE, "ledger %s: no running sum of this period", key);
-	add_all(sum, more);
+	if (!add_all(sum, more))
+		return err_set(err, ENOSPC, "ledger %s: its running sum has no room for more than %u caps", key, LEDGER_CAPS);
 	return rewrite_sum(fd, sum, err);
 }
 
@@ -392,6 +446,11 @@ int ledger_sum_raise(const char *dir, const char *key, const struct ledger *leas
 	raise_to(&sum->wall_ms, least->wall_ms);
 	raise_to(&sum->cpu_us, least->cpu_us);
 	raise_to(&sum->egress_bytes, least->egress_bytes);
+	for (uint32_t i = 0; i < least->cap_count; i++) {
+		uint64_t known = ledger_cap_spent(sum, least->caps[i].id), bytes = least->caps[i].bytes;
+
+		ledger_add_cap(sum, least->caps[i].id, bytes > known ? bytes - known : 0);
+	}
 	return rewrite_sum(fd, sum, err);
 }
 

@@ -11,6 +11,13 @@
 
 #include "shim/base/err.h"
 
+/* What was spent of caps (egress.caps), known by their entries. */
+#define LEDGER_CAPS 64
+struct ledger_cap {
+	uint64_t id;		/* ledger_cap_id */
+	uint64_t bytes;
+};
+
 struct ledger {
 	uint64_t wall_ms, cpu_us, egress_bytes;	/* spent over all runs */
 	uint64_t runs;
@@ -18,6 +25,8 @@ struct ledger {
 	int64_t period_start_s;	/* budgets.reset with a period */
 	char ended[256];	/* how the last run ended: "wall 8h spent", "exit 0", "signal 9"; "" while it runs */
 	char container[128], profile[128], engine[32];
+	struct ledger_cap caps[LEDGER_CAPS];	/* all that were ever added: who has a place keeps it */
+	uint32_t cap_count;
 	uint64_t period_ms;	/* not in the file: for ledger_add, budgets.reset's period, 0 for none */
 };
 
@@ -26,6 +35,17 @@ struct ledger_reset {
 	bool at_restart;
 	uint64_t period_ms;	/* 0: none */
 };
+
+/* Of an entry as it is written; never 0. */
+uint64_t ledger_cap_id(const char *entry);
+
+uint64_t ledger_cap_spent(const struct ledger *ledger, uint64_t id);
+
+/* False when there is no place for one more. */
+bool ledger_add_cap(struct ledger *ledger, uint64_t id, uint64_t bytes);
+
+/* All that was spent, of budgets and caps; these keep their places. */
+void ledger_forget_spent(struct ledger *ledger);
 
 /* Forgets what was spent when the period that began at period_start_s has passed, and says when the present one began. The
  * first begins now, and so does one that would begin later (the clock was set back). */

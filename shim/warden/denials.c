@@ -65,7 +65,7 @@ static void say_denied(struct warden *warden, const struct denied *denied, uint3
 {
 	struct warden_event event = { .word = WARDEN_SAYS_DENIED, .reason = denied->reason, .repeated = repeated, .address_count = 1,
 				      .protocol = denied->place.protocol, .has_port = denied->place.has_port,
-				      .port = denied->place.port };
+				      .port = denied->place.port, .entry = denied->place.cap };
 	const struct known *known;
 
 	event.addresses[0] = address_of(&denied->place);

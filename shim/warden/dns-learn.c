@@ -74,9 +74,11 @@ bool learning_add(const struct warden *warden, const struct name_found *found, c
 
 	for (size_t i = 0; i < count; i++) {
 		struct ruleset_opening *opening = &learning->openings[learning->count];
+		const struct name_place place = { address, openings[i].protocol, openings[i].port };
+		bool is_turned = !(openings[i].ways & NAME_BARE);
 
 		*opening = (struct ruleset_opening){ address->family, openings[i].protocol, openings[i].port, { 0 },
-						     !(openings[i].ways & NAME_BARE) };
+						     is_turned, is_turned ? 0 : name_rules_caps(warden->rules, learning->name, &place) };
 		memcpy(opening->address, address->bytes, sizeof(opening->address));
 		learning->until_ms[learning->count++] = openings[i].until_ms;
 	}
@@ -109,10 +111,11 @@ int warden_learn(struct warden *warden, const struct learning *learning, uint64_
 	return r ? r : learn_part(warden, learning, true, most_ms);
 }
 
-int warden_make_socket(struct warden *warden, uint8_t family, int *made)
+int warden_make_socket(struct warden *warden, uint8_t family, uint32_t caps, int *made)
 {
 	struct gate_learn question = { .wish = GATE_SOCKET };
 
 	question.openings[0].family = family;
+	question.openings[0].caps = caps;
 	return ask_gate(warden, &question, made);
 }

@@ -243,7 +243,7 @@ static void tell(struct warden *warden, const struct pending *pending, const str
 
 static void deliver(struct warden *warden, struct pending *pending, const struct dns_answer *answer, uint64_t now_ms)
 {
-	struct told told = { .learning = { .count = 0 } };
+	struct told told = { .learning = { .name = pending->question.name } };
 	struct name_found found;
 
 	if (!name_rules_find(warden->rules, pending->question.name, &found) && !warden->settings->observes)

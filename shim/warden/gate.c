@@ -27,6 +27,7 @@ struct gate {
 	int learn_fd;		/* the same of the warden */
 	bool must_tell;		/* GATE_CHANGED is still to be sent */
 	uint64_t cut_at_bytes;	/* in force; 0: as it was installed */
+	uint64_t cap_cuts[RULESET_CAPS_MAX];	/* the same */
 };
 
 int gate_port_id(int nl_fd, uint32_t *port_id, struct err *err)
@@ -104,12 +105,36 @@ static int move_cut(struct gate *gate, uint64_t cut_at_bytes)
 	return r;
 }
 
+static int move_cap_cuts(struct gate *gate, const uint64_t cuts[RULESET_CAPS_MAX])
+{
+	struct ruleset_caps caps;
+	struct err err = ERR_INIT;
+	bool is_moved = false;
+	int r = 0;
+
+	for (size_t i = 0; i < gate->settings->cap_count; i++)
+		is_moved = is_moved || (cuts[i] && cuts[i] != gate->cap_cuts[i]);
+	if (is_moved)
+		r = ruleset_read_caps(gate->settings->nl_fd, gate->settings->cap_count, &caps, &err);
+	for (size_t i = 0; i < gate->settings->cap_count && is_moved && !r; i++) {
+		if (!cuts[i] || cuts[i] == gate->cap_cuts[i])
+			continue;
+		r = ruleset_set_cap_left(gate->settings->nl_fd, i, cuts[i] > caps.bytes[i] ? cuts[i] - caps.bytes[i] : 0, &err);
+		if (!r)
+			gate->cap_cuts[i] = cuts[i];
+	}
+	return r;
+}
+
 static bool beat(struct gate *gate, const struct gate_message *order)
 {
 	struct gate_message answer = { .word = GATE_COUNTERS };
 	struct err err = ERR_INIT;
 	bool said;
 	int r = move_cut(gate, order->cut_at_bytes);
+
+	if (!r)
+		r = move_cap_cuts(gate, order->cap_cuts);
 
 	/* Closing must not wait for what could not be counted. */
 	if (order->is_closed)
@@ -118,11 +143,14 @@ static bool beat(struct gate *gate, const struct gate_message *order)
 		r = ruleset_renew_alive(gate->settings->nl_fd, gate->settings->alive_ms, &err);
 	if (!r)
 		r = ruleset_read_counters(gate->settings->nl_fd, &answer.counters, &err);
+	if (!r)
+		r = ruleset_read_caps(gate->settings->nl_fd, gate->settings->cap_count, &answer.caps, &err);
 	answer.error = -r;
 	answer.is_closed = order->is_closed != 0;
 	if (order->is_last)
 		conntrack_flush(gate->settings->nl_fd, &err);
 	answer.cut_at_bytes = gate->cut_at_bytes;
+	memcpy(answer.cap_cuts, gate->cap_cuts, sizeof(answer.cap_cuts));
 	return say(gate, &answer, &said);
 }
 
@@ -157,10 +185,10 @@ static int hear(struct gate *gate)
 }
 
 /* Every packet of it carries the mark: whose it is can be seen, wherever it goes it is judged as the container's are. */
-static int make_socket(uint8_t family, struct err *err)
+static int make_socket(uint8_t family, uint32_t caps, struct err *err)
 {
 	cleanup_close int fd = -1;
-	const uint32_t mark = RULESET_MARK;
+	const uint32_t mark = RULESET_MARK | caps << RULESET_CAP_SHIFT;
 	const int on = 1;
 
 	if (family != 4 && family != 6)
@@ -192,6 +220,16 @@ static bool answer_warden(const struct gate *gate, const struct gate_learnt *ans
 	return sendmsg(gate->learn_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
 }
 
+static bool names_known_caps(const struct gate *gate, const struct gate_learn *message)
+{
+	size_t count = message->wish == GATE_SOCKET ? 1 : message->count;
+
+	for (size_t i = 0; i < count && i < RULESET_LEARN_MAX; i++)
+		if (message->openings[i].caps >> gate->settings->cap_count)
+			return false;
+	return true;
+}
+
 /* A warden that is gone, or says what no warden says, is not heard again. */
 static void learn(struct gate *gate)
 {
@@ -203,13 +241,14 @@ static void learn(struct gate *gate)
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
-	if (got != (ssize_t)sizeof(message) || message.lifetime_ms > GATE_LEARN_MOST_MS || message.wish > GATE_SOCKET) {
+	if (got != (ssize_t)sizeof(message) || message.lifetime_ms > GATE_LEARN_MOST_MS || message.wish > GATE_SOCKET ||
+	    !names_known_caps(gate, &message)) {
 		gate->learn_fd = -1;
 		return;
 	}
 	answer.number = message.number;
 	if (message.wish == GATE_SOCKET) {
-		fd = make_socket(message.openings[0].family, &err);
+		fd = make_socket(message.openings[0].family, message.openings[0].caps, &err);
 		answer.error = fd < 0 ? -fd : 0;
 	} else {
 		answer.error = -ruleset_learn(gate->settings->nl_fd, message.openings,
@@ -269,6 +308,7 @@ static bool are_usable(const struct gate_settings *settings)
 	uint32_t port_id;
 
 	return settings->channel_fd > STDERR_FILENO && settings->nl_fd > STDERR_FILENO && settings->alive_ms &&
+	       settings->cap_count <= RULESET_CAPS_MAX &&
 	       (settings->watch_fd > STDERR_FILENO || (settings->watch_fd == -1 && settings->owned)) &&
 	       (settings->learn_fd > STDERR_FILENO || settings->learn_fd == -1) &&
 	       gate_port_id(settings->nl_fd, &port_id, &err) == 0 && port_id == settings->nl_port_id;

@@ -4,7 +4,7 @@
  * socket that owns the table. It understands two messages of the guardian's: "beat", renew the dead man's switch (or, of a halted
  * container, put it out), say what has been counted, and close at so many bytes out, and "open", let these ranges out that an
  * administrator names; and two of the warden's: "learn", let these
- * addresses out for so long, and "socket", make one for TCP that carries the warden's mark, in the container's network namespace,
+ * addresses out for so long, and "socket", make one for TCP that carries the warden's mark and which caps count it, in the container's network namespace,
  * where it lives. Into which table, and by which mark, is never theirs to say, and what is denied or never reachable stays so. It
  * reads nothing of the container's. When the guardian is silent the switch lapses by itself, and the network closes.
  */
@@ -25,6 +25,7 @@ struct gate_settings {
 	uint32_t alive_ms;	/* what each beat renews the switch for */
 	bool owned;		/* the table is owned by nl_fd: nobody else can change it */
 	uint32_t nl_port_id;	/* of nl_fd: its own changes are no news (gate_port_id) */
+	uint32_t cap_count;	/* of the table's caps, at most RULESET_CAPS_MAX: of no others is heard */
 };
 
 enum gate_word {
@@ -49,6 +50,8 @@ struct gate_message {
 				   the table is gone (ENOENT) or another's (EPERM) */
 	uint32_t is_closed;	/* GATE_BEAT: nothing is to pass. GATE_COUNTERS: so it is */
 	struct ruleset_counters counters;	/* zero with an error */
+	uint64_t cap_cuts[RULESET_CAPS_MAX];	/* as cut_at_bytes, of each cap (caps.bytes) */
+	struct ruleset_caps caps;		/* GATE_COUNTERS; zero with an error */
 };
 
 enum gate_wish { GATE_LEARN, GATE_SOCKET };
@@ -62,7 +65,7 @@ struct gate_open {
 /* The warden's, always whole; answered by one gate_learnt of the same number, when the kernel has said its word. */
 struct gate_learn {
 	uint32_t number;
-	uint32_t wish;		/* GATE_SOCKET: everything below is unused, but the first opening's family */
+	uint32_t wish;		/* GATE_SOCKET: everything below is unused, but the first opening's family and caps */
 	uint32_t count;		/* of openings, 1 to RULESET_LEARN_MAX */
 	uint32_t lifetime_ms;	/* 1 to GATE_LEARN_MOST_MS */
 	struct ruleset_opening openings[RULESET_LEARN_MAX];

@@ -73,6 +73,28 @@ static void say_mark(struct guardian *guardian, const struct budget *budget, uns
 	guardian_audit(guardian, mark < 100 ? "budget.warn" : "budget.spent", members.data);
 }
 
+/* A cap cuts, whatever the whole budget does. */
+static void meet_cap(struct guardian *guardian, size_t cap, unsigned mark)
+{
+	const struct budget *budget = &guardian->caps[cap];
+	char memory[1024];
+	struct buf members = buf_fixed(memory, sizeof(memory));
+	struct err err = ERR_INIT;
+
+	if (!mark)
+		return;
+	guardian_write_ledger(guardian, "", &err);
+	guardian_tell(guardian);
+	buf_puts(&members, "\"budget\":\"egress.caps\",\"entry\":");
+	buf_put_json(&members, guardian->settings->caps[cap].text);
+	buf_printf(&members, ",\"limit\":%llu,\"spent\":%llu", (unsigned long long)budget->limit, (unsigned long long)budget_spent(budget));
+	if (mark < 100)
+		buf_printf(&members, ",\"percent\":%u", mark);
+	else
+		buf_puts(&members, ",\"action\":\"cut\"");
+	guardian_audit(guardian, mark < 100 ? "budget.warn" : "budget.spent", members.data);
+}
+
 static void meet_mark(struct guardian *guardian, struct budget *budget, unsigned mark, uint64_t now_ms)
 {
 	const struct warden_settings *settings = guardian->settings;
@@ -124,11 +146,13 @@ void guardian_weigh(struct guardian *guardian, uint64_t now_ms)
 		return;
 	for (size_t i = 0; i < BUDGETS; i++)
 		meet_mark(guardian, &guardian->budgets[i], budget_note(&guardian->budgets[i], guardian->budgets[i].now), now_ms);
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		meet_cap(guardian, i, budget_note(&guardian->caps[i], guardian->caps[i].now));
 }
 
 bool guardian_must_share(const struct guardian *guardian)
 {
-	return guardian->budgets[BUDGET_EGRESS].limit != BUDGET_UNLIMITED &&
+	return (guardian->budgets[BUDGET_EGRESS].limit != BUDGET_UNLIMITED || guardian->settings->cap_count) &&
 	       (guardian->settings->is_shared || guardian->settings->reset_period_ms);
 }
 
@@ -142,6 +166,13 @@ void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_sp
 	meet_mark(guardian, egress, budget_note(egress, bytes), now_ms);
 	if (is_spent)
 		meet_mark(guardian, egress, budget_note_spent(egress), now_ms);
+}
+
+void guardian_count_cap(struct guardian *guardian, size_t cap, uint64_t bytes, bool is_spent)
+{
+	meet_cap(guardian, cap, budget_note(&guardian->caps[cap], bytes));
+	if (is_spent)
+		meet_cap(guardian, cap, budget_note_spent(&guardian->caps[cap]));
 }
 
 /* Only the account: a mark that is reached here is met by the next look, never swallowed. */

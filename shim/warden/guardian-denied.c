@@ -162,10 +162,11 @@ void guardian_write_denied(struct guardian *guardian, const struct warden_event 
 		[DENIED_SPENT] = "budgets.egress is spent",
 		[DENIED_LAPSED] = "nobody renews the rules",
 		[DENIED_OWN] = "the warden's own",
+		[DENIED_CAP] = "egress.caps is spent",
 		[DENIED_OTHER_PORTS] = "the name is allowed, on other ports",
 		[DENIED_AGED] = "the name is allowed, and must be asked for again",
 	};
-	char memory[512];
+	char memory[1024];
 	struct buf members = buf_fixed(memory, sizeof(memory));
 
 	if (!event->address_count) {
@@ -174,6 +175,10 @@ void guardian_write_denied(struct guardian *guardian, const struct warden_event 
 	}
 	buf_printf(&members, "\"reason\":\"%s\",", reasons[event->reason]);
 	put_place(&members, event);
+	if (event->reason == DENIED_CAP && event->entry >= 0 && (uint32_t)event->entry < guardian->settings->cap_count) {
+		buf_puts(&members, ",\"cap\":");
+		buf_put_json(&members, guardian->settings->caps[event->entry].text);
+	}
 	if (event->repeated)
 		buf_printf(&members, ",\"repeated\":%llu", (unsigned long long)event->repeated + 1);
 	guardian_refused(guardian, "connect.refuse", members.data);

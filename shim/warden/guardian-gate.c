@@ -33,7 +33,8 @@ static int become_nursery(const struct guardian *guardian, int channel_fd, pid_t
 			  .channel_fd = channel_fd,
 			  .learn_fd = guardian->learn_fds[0],
 			  .alive_ms = guardian->settings->alive_ms,
-			  .owned = guardian->settings->table_is_owned },
+			  .owned = guardian->settings->table_is_owned,
+			  .cap_count = guardian->settings->cap_count },
 		.guardian_pid = guardian_pid,
 		.title = guardian->title,
 	};
@@ -81,6 +82,8 @@ static int send_beat(struct guardian *guardian, bool is_last, bool only_counts)
 {
 	struct gate_message beat = { .word = GATE_BEAT, .cut_at_bytes = guardian->cut_at_bytes, .is_closed = guardian->is_halted,
 				     .is_last = is_last, .only_counts = only_counts };
+
+	memcpy(beat.cap_cuts, guardian->cap_cuts, sizeof(beat.cap_cuts));
 
 	if (send(guardian->channel_fd, &beat, sizeof(beat), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(beat))
 		return 0;
@@ -163,6 +166,30 @@ static void table_changed(struct guardian *guardian, uint64_t now_ms)
 	guardian_audit(guardian, "table.changed", "\"action\":\"kill\"");
 }
 
+/* At which count of this table's the whole budget is used up, by what is known of the others. */
+static uint64_t cut_of(const struct budget *budget)
+{
+	uint64_t left = budget->limit > budget->before ? budget->limit - budget->before : 0, cut;
+
+	if (__builtin_add_overflow(left, budget->forgotten, &cut))
+		return UINT64_MAX;
+	return cut ? cut : 1;
+}
+
+/* Of another quota than the one that was asked for, that it is used up says nothing. What was too much for one, of which a little
+ * is left, has spent it: for the next run, too, and for all who share it. (With a period it comes back by itself.) */
+static void count_caps(struct guardian *guardian, const struct gate_message *message)
+{
+	for (size_t i = 0; i < guardian->settings->cap_count; i++) {
+		bool is_spent = message->caps.spent >> i & 1 && message->cap_cuts[i] == guardian->cap_cuts[i];
+		uint64_t cut = cut_of(&guardian->caps[i]), bytes = message->caps.bytes[i];
+
+		if (is_spent && bytes < cut && !guardian->settings->reset_period_ms)
+			bytes = cut;
+		guardian_count_cap(guardian, i, bytes, is_spent);
+	}
+}
+
 static void take_counters(struct guardian *guardian, const struct gate_message *message, uint64_t now_ms)
 {
 	if (message->error == ENOENT || message->error == EPERM) {
@@ -181,20 +208,16 @@ static void take_counters(struct guardian *guardian, const struct gate_message *
 	/* Of another quota than the one that was asked for, that it is used up says nothing. */
 	guardian_count_egress(guardian, message->counters.out_bytes,
 			      message->counters.egress_is_spent && message->cut_at_bytes == guardian->cut_at_bytes, now_ms);
+	count_caps(guardian, message);
 }
 
-/* At which count of this table's the whole budget is used up, by what is known of the others. */
-static void place_cut(struct guardian *guardian)
+static void place_cuts(struct guardian *guardian)
 {
-	const struct budget *egress = &guardian->budgets[BUDGET_EGRESS];
-	uint64_t left = egress->limit > egress->before ? egress->limit - egress->before : 0;
-
 	if (!guardian_must_share(guardian))
 		return;
-	if (__builtin_add_overflow(left, egress->forgotten, &guardian->cut_at_bytes))
-		guardian->cut_at_bytes = UINT64_MAX;
-	if (!guardian->cut_at_bytes)
-		guardian->cut_at_bytes = 1;
+	guardian->cut_at_bytes = cut_of(&guardian->budgets[BUDGET_EGRESS]);
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		guardian->cap_cuts[i] = cut_of(&guardian->caps[i]);
 }
 
 /* Its first answer says that it is back. */
@@ -241,13 +264,20 @@ void guardian_hear_gate(struct guardian *guardian, uint64_t now_ms)
 		lose_channel(guardian);
 }
 
+static bool is_close(const struct budget *budget)
+{
+	return budget->mark >= 80 && budget->mark < 100;
+}
+
 static uint64_t beat_wait_ms(const struct guardian *guardian)
 {
-	unsigned mark = guardian->budgets[BUDGET_EGRESS].mark;
+	bool is_near = is_close(&guardian->budgets[BUDGET_EGRESS]);
 
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		is_near = is_near || is_close(&guardian->caps[i]);
 	if (!guardian_must_share(guardian))
 		return BEAT_MS;
-	return guardian->settings->is_shared && mark >= 80 && mark < 100 && !guardian->unanswered ? BEAT_CLOSE_MS : BEAT_SHARED_MS;
+	return guardian->settings->is_shared && is_near && !guardian->unanswered ? BEAT_CLOSE_MS : BEAT_SHARED_MS;
 }
 
 void guardian_beat(struct guardian *guardian, uint64_t now_ms)
@@ -255,7 +285,7 @@ void guardian_beat(struct guardian *guardian, uint64_t now_ms)
 	guardian->beat_ms = now_ms + beat_wait_ms(guardian);
 	if (guardian->channel_fd < 0)
 		return;
-	place_cut(guardian);
+	place_cuts(guardian);
 	if (send_beat(guardian, false, false)) {
 		lose_channel(guardian);
 		return;
@@ -275,6 +305,7 @@ void guardian_last_count(struct guardian *guardian, uint64_t now_ms)
 	while (take_message(guardian, LAST_ANSWER_MS, &message) == 1)
 		if (message.word == GATE_COUNTERS && !message.error) {
 			guardian_count_egress(guardian, message.counters.out_bytes, message.counters.egress_is_spent, now_ms);
+			count_caps(guardian, &message);
 			guardian_hear_last(guardian);
 			return;
 		}

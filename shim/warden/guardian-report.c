@@ -55,6 +55,8 @@ static void take_sums(struct guardian *guardian, const struct ledger *sum)
 
 	for (size_t i = 0; i < BUDGETS; i++)
 		budget_take_sum(&guardian->budgets[i], sums[i], is_anew);
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		budget_take_sum(&guardian->caps[i], ledger_cap_spent(sum, guardian->settings->caps[i].id), is_anew);
 	guardian->period_start_s = sum->period_start_s;
 	guardian->is_anew |= is_anew;
 }
@@ -62,6 +64,7 @@ static void take_sums(struct guardian *guardian, const struct ledger *sum)
 /* What was spent since `known` was, of each budget; a sandbox's time is nobody's. */
 static struct ledger news_since(const struct guardian *guardian, size_t known)
 {
+	struct ledger news = { .period_start_s = guardian->period_start_s };
 	uint64_t amounts[BUDGETS];
 
 	for (size_t i = 0; i < BUDGETS; i++) {
@@ -71,8 +74,15 @@ static struct ledger news_since(const struct guardian *guardian, size_t known)
 		if (guardian->settings->counts_only_egress && i != BUDGET_EGRESS)
 			amounts[i] = 0;
 	}
-	return (struct ledger){ .wall_ms = amounts[BUDGET_WALL], .cpu_us = amounts[BUDGET_CPU], .egress_bytes = amounts[BUDGET_EGRESS],
-				.period_start_s = guardian->period_start_s };
+	news.wall_ms = amounts[BUDGET_WALL];
+	news.cpu_us = amounts[BUDGET_CPU];
+	news.egress_bytes = amounts[BUDGET_EGRESS];
+	for (size_t i = 0; i < guardian->settings->cap_count; i++) {	/* fewer than there are places for */
+		const struct budget *cap = &guardian->caps[i];
+
+		ledger_add_cap(&news, guardian->settings->caps[i].id, cap->now - *(const uint64_t *)((const char *)cap + known));
+	}
+	return news;
 }
 
 static void take_running(struct guardian *guardian, const struct ledger *sum)
@@ -81,6 +91,8 @@ static void take_running(struct guardian *guardian, const struct ledger *sum)
 
 	for (size_t i = 0; i < BUDGETS; i++)
 		budget_take_running(&guardian->budgets[i], sums[i]);
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		budget_take_running(&guardian->caps[i], ledger_cap_spent(sum, guardian->settings->caps[i].id));
 }
 
 void guardian_share(struct guardian *guardian)
@@ -151,6 +163,8 @@ static void close_period(struct guardian *guardian)
 {
 	for (size_t i = 0; i < BUDGETS; i++)
 		guardian->budgets[i].in_ledger = guardian->budgets[i].now;
+	for (size_t i = 0; i < guardian->settings->cap_count; i++)
+		guardian->caps[i].in_ledger = guardian->caps[i].now;
 }
 
 int guardian_write_ledger(struct guardian *guardian, const char *ended, struct err *err)

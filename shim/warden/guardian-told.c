@@ -47,10 +47,35 @@ static void put_warnings(struct buf *buf, const struct guardian *guardian)
 	}
 }
 
+/* As many as there is room for, in the table's order: the smaller first. */
+static void put_caps(struct buf *buf, const struct guardian *guardian)
+{
+	const struct warden_settings *settings = guardian->settings;
+
+	buf_puts(buf, ",\"caps\":[");
+	for (size_t i = 0; i < settings->cap_count; i++) {
+		char memory[WARDEN_TOLD_HEAD];
+		struct buf cap = buf_fixed(memory, sizeof(memory));
+
+		buf_puts(&cap, i ? ",{\"entry\":" : "{\"entry\":");
+		buf_put_json(&cap, settings->caps[i].text);
+		buf_puts(&cap, ",");
+		put_amount(&cap, "limit", guardian->caps[i].limit, 1);
+		buf_puts(&cap, ",");
+		put_amount(&cap, "left", guardian->caps[i].mark == 100 ? 0 : budget_left(&guardian->caps[i]), 1);
+		buf_puts(&cap, "}");
+		if (cap.is_cut || buf->len + cap.len + 64 > WARDEN_TOLD_HEAD_CAPS)
+			break;
+		buf_puts(buf, cap.data);
+	}
+	buf_puts(buf, "]");
+}
+
 void guardian_tell(const struct guardian *guardian)
 {
-	char memory[WARDEN_TOLD_HEAD + 1];
-	struct buf head = buf_fixed(memory, sizeof(memory));
+	size_t size = guardian->settings->told_head == WARDEN_TOLD_HEAD_CAPS ? WARDEN_TOLD_HEAD_CAPS : WARDEN_TOLD_HEAD;
+	char memory[WARDEN_TOLD_HEAD_CAPS + 1];
+	struct buf head = buf_fixed(memory, size + 1);
 	struct timespec now = { 0 };
 
 	if (guardian->told_fd < 0)
@@ -64,12 +89,15 @@ void guardian_tell(const struct guardian *guardian)
 	put_budget(&head, &guardian->budgets[BUDGET_EGRESS], "egress_bytes", 1);
 	buf_puts(&head, "},\"warn\":[");
 	put_warnings(&head, guardian);
-	buf_printf(&head, "],\"updated_s\":%lld", (long long)now.tv_sec);
+	buf_puts(&head, "]");
+	if (guardian->settings->cap_count)
+		put_caps(&head, guardian);
+	buf_printf(&head, ",\"updated_s\":%lld", (long long)now.tv_sec);
 	if (head.is_cut)
 		return;
-	memset(memory + head.len, ' ', WARDEN_TOLD_HEAD - head.len);
+	memset(memory + head.len, ' ', size - head.len);
 	/* A container that can't be told goes on: what it is told is no control. */
-	if (pwrite(guardian->told_fd, memory, WARDEN_TOLD_HEAD, 0) < 0)
+	if (pwrite(guardian->told_fd, memory, size, 0) < 0)
 		return;
 }
 

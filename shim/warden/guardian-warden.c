@@ -153,6 +153,7 @@ static const char *const reasons[] = {
 	[REFUSED_NONSENSE] = "says what is neither TLS nor HTTP, or could be read in two ways",
 	[REFUSED_SILENT] = "said no name in time",
 	[REFUSED_FULL] = "too many connections at a time",
+	[REFUSED_COUNTED] = "another cap (egress.caps) counts this name than the connection",
 };
 
 static void write_refused(struct guardian *guardian, const struct warden_event *event)

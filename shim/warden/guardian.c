@@ -82,6 +82,8 @@ static void fill(struct guardian *guardian, const struct warden_settings *settin
 	};
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		guardian->clients[i].fd = -1;
+	for (size_t i = 0; i < settings->cap_count && i < RULESET_CAPS_MAX; i++)
+		guardian->caps[i] = (struct budget){ .name = "egress.caps", .limit = settings->caps[i].bytes, .before = settings->caps[i].spent };
 }
 
 static int open_own(struct guardian *guardian, struct err *err)

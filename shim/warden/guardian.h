@@ -77,6 +77,7 @@ struct guardian {
 	unsigned unanswered;		/* beats */
 	bool gate_lost;			/* recorded */
 	uint64_t cut_at_bytes;		/* what the gate was asked to close at; 0 when it never was */
+	uint64_t cap_cuts[RULESET_CAPS_MAX];	/* the same of caps */
 	char *title;			/* argv[0], for ps */
 	bool has_leash;
 	bool is_init;			/* the first process is its pid namespace's: all others end with it */
@@ -88,7 +89,7 @@ struct guardian {
 	struct limit_count {
 		uint64_t base, now, said;	/* of the cgroup's counter: at the start, last read, recorded */
 	} oom_kills, pids_refused;
-	struct budget budgets[BUDGETS];
+	struct budget budgets[BUDGETS], caps[RULESET_CAPS_MAX];
 	enum phase phase;
 	bool is_first_gone;		/* the first process was reaped, or its pidfd says so */
 	uint64_t started_ms;		/* CLOCK_BOOTTIME; 0 before the run */
@@ -131,6 +132,7 @@ uint64_t guardian_now_ms(void);
 void guardian_start_run(struct guardian *guardian, uint64_t now_ms);
 void guardian_look(struct guardian *guardian, uint64_t now_ms);		/* at wall and, when due, CPU */
 void guardian_count_egress(struct guardian *guardian, uint64_t bytes, bool is_spent, uint64_t now_ms);
+void guardian_count_cap(struct guardian *guardian, size_t cap, uint64_t bytes, bool is_spent);
 void guardian_weigh(struct guardian *guardian, uint64_t now_ms);	/* all budgets, with what others have spent */
 bool guardian_must_share(const struct guardian *guardian);		/* its egress is bounded by what others may change */
 void guardian_end(struct guardian *guardian, const char *cause, bool with_grace, uint64_t now_ms);

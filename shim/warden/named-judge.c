@@ -56,7 +56,7 @@ void named_learn(struct warden *warden, const char *name, const struct address *
 
 static void learn_place(struct warden *warden, const struct named_name *known, size_t place, uint64_t most_ms)
 {
-	struct learning learning = { .count = 0 };
+	struct learning learning = { .name = known->name };
 	struct name_found found;
 
 	if (name_rules_find(warden->rules, known->name, &found) && learning_add(warden, &found, &known->places[place].address, &learning))
@@ -109,10 +109,20 @@ int named_judge_rules(struct warden *warden, const struct named_connection *conn
 	return 1 + (count ? REFUSED_PORT : REFUSED_ADDRESS);
 }
 
+/* Its socket is counted by the caps of the name that it was made for: what others count begins a connection of its own. */
+static int count_by(struct named_connection *connection, uint32_t caps)
+{
+	if (connection->fds[NAMED_SERVER] < 0)
+		connection->caps = caps;
+	return connection->caps == caps ? 0 : 1 + REFUSED_COUNTED;
+}
+
 int named_judge(struct warden *warden, struct named_connection *connection, const char *name, uint64_t now_ms)
 {
+	const struct name_place place = { &connection->address, IPPROTO_TCP, connection->port };
 	const struct named *named = warden->named;
-	bool may_be_short = !name_rules_deny(warden->rules, name);
+	bool may_be_short = !name_rules_deny(warden->rules, name), is_allowed = false;
+	uint32_t caps = 0;
 	int r;
 
 	for (size_t i = 0; i < NAMED_NAMES; i++) {
@@ -124,9 +134,13 @@ int named_judge(struct warden *warden, struct named_connection *connection, cons
 			continue;
 		if (named_judge_rules(warden, connection, known->name))
 			continue;
-		memcpy(connection->name, known->name, sizeof(connection->name));
-		return 0;
+		if (!is_allowed)
+			memcpy(connection->name, known->name, sizeof(connection->name));
+		is_allowed = true;
+		caps |= name_rules_caps(warden->rules, known->name, &place);
 	}
+	if (is_allowed)
+		return count_by(connection, caps);
 	r = named_judge_rules(warden, connection, name);
 	return r ? r : 1 + REFUSED_OTHER;
 }

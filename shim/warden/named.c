@@ -99,7 +99,7 @@ static int begin_connect(struct warden *warden, struct named_connection *connect
 {
 	union place place = { .v6 = { 0 } };
 	socklen_t len = sizeof(place.v4);
-	int r = warden_make_socket(warden, connection->address.family, &connection->fds[NAMED_SERVER]);
+	int r = warden_make_socket(warden, connection->address.family, connection->caps, &connection->fds[NAMED_SERVER]);
 
 	if (r)
 		return r;

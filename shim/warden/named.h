@@ -51,6 +51,7 @@ struct named_connection {
 	uint64_t at_ms;		/* when it was looked at last */
 	uint64_t until_ms;	/* for what the state waits for; UINT64_MAX */
 	uint64_t may_pass;	/* of the client's bytes; UINT64_MAX: whatever comes */
+	uint32_t caps;			/* that count what goes to the server, a bit each */
 	struct address address;
 	struct named_way ways[NAMED_SIDES];
 	char name[NAME_SIZE];	/* by which it may pass; "" before it was judged */

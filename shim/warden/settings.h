@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 #include "shim/base/err.h"
+#include "shim/egress/ruleset.h"
 #include "shim/policy/address.h"
 
 #define WARDEN_MAGIC 0x71756f64u	/* "quod" */
-#define WARDEN_VERSION 6u
+#define WARDEN_VERSION 7u
 
 /* Descriptors of the guardian at its start. */
 enum warden_fd {
@@ -27,6 +28,7 @@ enum warden_fd {
 
 /* The head of limits.json, which the guardian rewrites (told.h): one page at most, so that one write changes it. */
 #define WARDEN_TOLD_HEAD 1024u
+#define WARDEN_TOLD_HEAD_CAPS 4096u	/* where the profile has caps */
 
 #define WARDEN_READY '+'
 #define WARDEN_FAILED '-'
@@ -67,6 +69,13 @@ struct warden_settings {
 	uint32_t resolver_count;
 	uint32_t only_services_embedded;	/* dns.upstream is given: 127.0.0.11 is asked for names of one label alone */
 	struct address resolvers[WARDEN_RESOLVERS];
+	struct warden_cap {
+		uint64_t id;		/* in the ledger */
+		uint64_t bytes, spent;	/* as of budgets */
+		char text[384];		/* its entry */
+	} caps[RULESET_CAPS_MAX];	/* the ruleset's, in its order */
+	uint32_t cap_count;		/* only with has_table */
+	uint32_t told_head;		/* WARDEN_TOLD_HEAD or ..._CAPS: as limits.json was made */
 };
 
 #endif

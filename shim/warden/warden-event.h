@@ -50,6 +50,7 @@ enum warden_reason {
 	REFUSED_NONSENSE,	/* says what is neither TLS nor HTTP, or could be read in two ways */
 	REFUSED_SILENT,		/* said nothing in time */
 	REFUSED_FULL,		/* too many connections at a time */
+	REFUSED_COUNTED,	/* of a further request: other caps count that name than this connection */
 	REFUSED_REASONS,
 };
 
@@ -67,7 +68,8 @@ struct warden_event {
 	uint32_t repeated;	/* how often more since it was said last; of an event without a name: of all kinds */
 	uint16_t type;		/* of the query */
 	uint16_t address_count;	/* WARDEN_SAYS_ANSWERED: at most WARDEN_EVENT_ADDRESSES; of a connection 1, or 0 of a sum */
-	int32_t entry;		/* WARDEN_SAYS_OPENED, WARDEN_SAYS_CLOSED: which allowing rule (name_rules_text); -1 */
+	int32_t entry;		/* WARDEN_SAYS_OPENED, WARDEN_SAYS_CLOSED: which allowing rule (name_rules_text); -1. Of DENIED_CAP
+				   which cap */
 	uint64_t out_bytes, in_bytes, lasted_ms;	/* WARDEN_SAYS_CLOSED */
 	uint8_t protocol;	/* of a connection: IPPROTO_* */
 	uint8_t has_port;

@@ -182,6 +182,7 @@ void warden_random(struct warden *warden, void *bytes, size_t len);
 
 /* dns-learn.c */
 struct learning {
+	const char *name;	/* that leads there */
 	size_t count;
 	struct ruleset_opening openings[RULESET_LEARN_MAX];
 	uint64_t until_ms[RULESET_LEARN_MAX];	/* CLOCK_BOOTTIME; 0: learn_ms */
@@ -192,8 +193,8 @@ bool learning_add(const struct warden *warden, const struct name_found *found, c
 int warden_learn(struct warden *warden, const struct learning *learning, uint64_t most_ms);
 uint64_t warden_boot_ms(void);	/* CLOCK_BOOTTIME */
 
-/* A socket for TCP in the container's namespace, with the warden's mark; 0 or an errno. */
-int warden_make_socket(struct warden *warden, uint8_t family, int *made);
+/* A socket for TCP in the container's namespace, with the warden's mark and those of the caps that count it; 0 or an errno. */
+int warden_make_socket(struct warden *warden, uint8_t family, uint32_t caps, int *made);
 
 /* denials.c */
 void denials_take(struct warden *warden, uint64_t now_ms);

@@ -26,6 +26,11 @@ static void judge(const struct name_rules *rules, const char *name)
 	struct name_found found;
 
 	name_rules_deny(rules, name);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct name_place place = { &addresses[i], IPPROTO_TCP, 443 };
+
+		must(!(name_rules_caps(rules, name, &place) >> RULESET_CAPS_MAX));
+	}
 	if (!name_rules_find(rules, name, &found))
 		return;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {

@@ -62,6 +62,7 @@ static int install(struct run *run)
 {
 	struct ruleset ruleset = {
 		.egress_bytes = UINT64_MAX, .rate = UINT64_MAX, .alive_ms = run->settings.alive_ms, .has_names = true,
+		.caps = { { .bytes = 100000 }, { .bytes = 200000 } }, .cap_count = 2,
 	};
 	struct err err = ERR_INIT;
 	int little = 1;
@@ -76,6 +77,7 @@ static int install(struct run *run)
 		owned = false;
 	}
 	run->settings.owned = owned;
+	run->settings.cap_count = 2;
 	run->settings.watch_fd = nft_open(&err);
 	if (run->settings.watch_fd < 0 || ruleset_watch(run->settings.watch_fd, &err) ||
 	    gate_port_id(run->settings.nl_fd, &run->settings.nl_port_id, &err))
@@ -165,6 +167,7 @@ static void step_socket(struct run *run, const char *value)
 	int fd;
 
 	question.openings[0].family = (uint8_t)atoi(value);
+	question.openings[0].caps = strchr(value, ':') ? (uint32_t)strtoul(strchr(value, ':') + 1, NULL, 0) : 0;
 	if (send(run->learn_fd, &question, sizeof(question), MSG_NOSIGNAL) < 0 || poll(&end, 1, 500) != 1 ||
 	    recvmsg(run->learn_fd, &message, 0) != (ssize_t)sizeof(answer)) {
 		puts("socket: no answer");

@@ -172,6 +172,16 @@ learnt() {
 	[ "$(grep -cx 'set named4: there=1 elements=3' <<<"$output")" = 2 ]
 }
 
+@test "gate: a socket's mark says which of the table's caps count it, and of no other cap is heard" {
+	gate socket=4:1 socket=6:3 beat
+	has "socket: number=7 error=0 descriptor=1 mark=151"
+	has "socket: number=7 error=0 descriptor=1 mark=351"
+	has "beat: error=0 out=0 in=0 denied=0"
+	gate socket=4:4 socket=4 beat
+	[ "$(grep -cx 'socket: no answer' <<<"$output")" = 2 ]
+	has "beat: error=0 out=0 in=0 denied=0"
+}
+
 @test "gate: it makes sockets with the warden's mark, of the two families alone" {
 	gate socket=4 socket=6 socket=0 socket=1 socket=4 beat
 	[ "$(grep -cx 'socket: number=7 error=0 descriptor=1 mark=51' <<<"$output")" = 3 ]

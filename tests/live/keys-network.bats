@@ -122,6 +122,15 @@ arrived() { # LEAST MOST: bytes at the sink
 	arrived 1 262144
 }
 
+# flips: egress.caps
+@test "keys: egress.caps" {
+	does 'timeout 3 sh -c "dd if=/dev/zero bs=64k count=16 2>/dev/null | nc -w 1 11.22.33.80 7000"; echo end'
+	gives '"egress": { "allow": ["11.22.33.80:7000"], "caps": { "11.22.33.80:7000": "10M" } }' end
+	wait_for 5 arrived 1048576 1048576
+	gives '"egress": { "allow": ["11.22.33.80:7000"], "caps": { "11.22.33.80:7000": "256K" } }' end
+	arrived 1 262144
+}
+
 # serves KEYS: the container's server runs, and listens.
 serves() {
 	prepare "$1"

@@ -233,7 +233,7 @@ refuses() {
 	says 0 'some.json: ok'
 	refuses '{ "version": 1, "egress": { "allow": ["@mirror"], "deny": ["10.1.0.0/24:*"] } }' \
 		"bad.json:1: /egress/allow/0: egress.allow: '@mirror' can never take effect"
-	profile bad <<<'{ "version": 1, "egress": { "allow": ["10.1.0.1:443"], "caps": { "@mirror": "1G" } } }'
+	profile bad <<<'{ "version": 1, "egress": { "allow": ["10.2.0.1:443"], "caps": { "@mirror": "1G" } } }'
 	run quodctl profile check --profiles . bad.json
 	says 1 "bad.json:1: /egress/caps/@mirror: egress.caps: '@mirror' caps what egress.allow does not allow"
 }
@@ -257,9 +257,48 @@ refuses() {
 		refuses "{ \"version\": 1, $each }" "$key: "
 		[[ $output == *'not enforced by this version'* ]]
 	done <<-'EOT'
-		egress.caps|"egress": { "allow": ["10.0.0.1:443"], "caps": { "10.0.0.1:443": "1M" } }
 		audit.record|"egress": { "allow": ["10.0.0.1:53/udp"] }, "audit": { "record": ["dns"] }
 	EOT
+}
+
+@test "profile: a cap counts something that is allowed, and there are not too many" {
+	local each many
+	while IFS='|' read -r each; do
+		refuses "{ \"version\": 1, \"egress\": $each }" "caps what egress.allow does not allow"
+	done <<-'EOT'
+		{ "allow": ["a.example"], "caps": { "b.example": "1M" } }
+		{ "allow": ["a.example"], "caps": { "a.example:8443": "1M" } }
+		{ "allow": ["a.example"], "caps": { "a.example/udp": "1M" } }
+		{ "allow": ["10.0.0.0/8:443"], "caps": { "10.0.0.0/8:80": "1M" } }
+		{ "allow": ["a.example"], "caps": { "10.0.0.0/8:443": "1M" } }
+		{ "allow": ["a.example@10.0.0.0/8"], "caps": { "192.168.0.0/16:*": "1M" } }
+	EOT
+	while IFS='|' read -r each; do
+		profile fine <<<"{ \"version\": 1, \"egress\": $each }"
+		run quodctl profile check --profiles . fine.json
+		says 0 'fine.json: ok'
+	done <<-'EOT'
+		{ "allow": ["a.b.example"], "caps": { "**.b.example": "1M", "a.b.example:443": "0", "@public:*": "1G" } }
+		{ "allow": ["*.a.example:22"], "caps": { "b.a.example": "1M" } }
+		{ "allow": ["10.0.0.0/8:1-100"], "caps": { "10.1.0.0/16:100-200/tcp": "1M", "10.0.0.0/8:*": "unlimited" } }
+		{ "allow": ["a.example@10.0.0.0/8"], "caps": { "10.1.0.0/16:*": "1M" } }
+	EOT
+	many=$(seq -f '"10.0.0.%g:443": "1M"' -s, 25)
+	refuses "{ \"version\": 1, \"egress\": { \"allow\": [\"10.0.0.0/8:443\"], \"caps\": { $many } } }" "egress.caps: 25 caps are more than can be held at a time (24)"
+}
+
+@test "profile: a resolved profile says what a capped group held" {
+	echo '{ "version": 1, "hosts": ["10.1.0.1:443", "a.example"] }' >groups/mirror.json
+	profile some <<<'{ "version": 1, "egress": { "allow": ["@mirror"], "caps": { "@mirror": "1M" } } }'
+	run quodctl profile show --profiles . some --resolved
+	[ "$(jq -c '.egress.caps' <<<"$output")" = '{"@mirror":{"bytes":"1M","of":["10.1.0.1:443","a.example"]}}' ]
+	profile again <<<"$output"
+	rm groups/mirror.json
+	run quodctl profile check --profiles . again.json
+	says 0 'again.json: ok'
+	profile more <<<'{ "version": 1, "egress": { "allow": ["10.1.0.1:443"], "caps": { "10.1.0.1:443": { "bytes": "1M", "of": ["a.example"] } } } }'
+	run quodctl profile check --profiles . more.json
+	[ "$status" = 1 ]
 }
 
 @test "profile: beside a proxy an entry for its ports is refused" {

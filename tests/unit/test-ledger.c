@@ -216,6 +216,31 @@ static void test_running_sum(void)
 	OK(!ledger_add(dir, "many", &least, &sum, &err) && stat(name, &st) < 0, "running sum: a ledger that begins has none before it");
 }
 
+static void test_caps(void)
+{
+	uint64_t a = ledger_cap_id("a.test"), b = ledger_cap_id("b.test");
+	struct ledger ledger = example(), more = { .runs = 0 };
+	const struct ledger_reset restart = { .at_restart = true };
+	struct err err = ERR_INIT;
+
+	OK(a && b && a != b && a == ledger_cap_id("a.test"), "caps: each entry has a number of its own");
+	OK(ledger_add_cap(&ledger, a, 5) && ledger_add_cap(&ledger, b, 0) && ledger_add_cap(&ledger, a, UINT64_MAX), "caps: they add up");
+	OK(!ledger_write(dir, "caps", &ledger, &err) && !ledger_read(dir, "caps", &ledger, &err) && ledger.cap_count == 2 &&
+	   ledger_cap_spent(&ledger, a) == UINT64_MAX && !ledger_cap_spent(&ledger, b) && !ledger_cap_spent(&ledger, 1),
+	   "caps: they come back, and never wrap");
+	ledger_add_cap(&more, b, 7);
+	OK(!ledger_add(dir, "caps", &more, &ledger, &err) && ledger_cap_spent(&ledger, b) == 7 && ledger_cap_spent(&ledger, a) == UINT64_MAX,
+	   "caps: what is added leaves the others as they are");
+	OK(!ledger_begin(dir, "caps", &restart, &ledger, &err) && ledger.cap_count == 2 && !ledger_cap_spent(&ledger, a) &&
+	   !ledger_read(dir, "caps", &ledger, &err) && !ledger_cap_spent(&ledger, b), "caps: a reset forgets what was spent");
+	for (uint64_t i = 2; i < LEDGER_CAPS + 1; i++)
+		ledger_add_cap(&more, i, i);
+	OK(more.cap_count == LEDGER_CAPS && ledger_add(dir, "caps", &more, &ledger, &err) == -ENOSPC && strstr(err.text, "no room"),
+	   "caps: more than there is room for are an error");
+	OK(!ledger_read(dir, "caps", &ledger, &err) && ledger.cap_count == 2, "caps: and nothing is lost by it");
+	OK(!ledger_write(dir, "full", &more, &err) && !ledger_read(dir, "full", &ledger, &err) && ledger.cap_count == LEDGER_CAPS, "caps: as many as there can be");
+}
+
 int main(void)
 {
 	char root[] = "/tmp/quod-test-ledger.XXXXXX", command[64];
@@ -230,6 +255,7 @@ int main(void)
 	test_forget();
 	test_begin();
 	test_prune();
+	test_caps();
 	snprintf(command, sizeof(command), "rm -rf %s", root);
 	if (system(command))
 		return 99;

@@ -335,6 +335,48 @@ static void test_none(void)
 	profile_free(profile);
 }
 
+static uint32_t caps_of(const struct name_rules *rules, const char *name, const char *address_text, uint16_t port, uint8_t protocol)
+{
+	struct address address;
+	struct name_place place = { &address, protocol, port };
+
+	return address_parse(address_text, &address) ? ~0u : name_rules_caps(rules, name, &place);
+}
+
+/* The smaller is before the larger: the bits are in that order. */
+static void test_caps(void)
+{
+	static const struct {
+		const char *name, *address;
+		uint16_t port;
+		uint8_t protocol;
+		uint32_t wanted;
+		const char *what;
+	} samples[] = {
+		{ "a.test", "11.0.0.1", 443, IPPROTO_TCP, 1 | 8, "by the name, and by the address" },
+		{ "a.test", "11.0.0.1", 22, IPPROTO_TCP, 1 | 8, "without a port it is every port" },
+		{ "a.test", "11.0.0.1", 53, IPPROTO_UDP, 1 | 8, "without a protocol every protocol" },
+		{ "a.test", "11.0.0.1", 0, IPPROTO_ICMP, 1 | 8, "ICMP too" },
+		{ "x.b.test", "11.0.0.1", 443, IPPROTO_TCP, 2 | 8, "by a pattern, on its port" },
+		{ "x.b.test", "11.0.0.1", 80, IPPROTO_TCP, 8, "and on no other" },
+		{ "x.b.test", "10.1.0.1", 443, IPPROTO_TCP, 2 | 4, "by a network" },
+		{ "x.b.test", "10.1.0.1", 443, IPPROTO_UDP, 0, "by none: of another protocol" },
+		{ "n.test", "10.2.0.1", 443, IPPROTO_TCP, 4 | 16, "by a name that leads into a network" },
+		{ "n.test", "11.0.0.1", 443, IPPROTO_TCP, 8, "and not where it leads elsewhere" },
+		{ "deny.test", "11.0.0.1", 443, IPPROTO_TCP, 8, "another name by its address alone" },
+	};
+	cleanup_buf struct buf block = BUF_INIT;
+	const struct name_rules *rules = make("{ \"allow\": [\"**.b.test\", \"a.test:443\", \"n.test\"], \"deny\": [\"deny.test\"], \"caps\": { "
+		"\"@public:*\": \"4M\", \"a.test\": \"1M\", \"**.b.test:443/tcp\": \"2M\", \"10.0.0.0/8:443/tcp\": \"3M\", "
+		"\"n.test@10.0.0.0/8\": \"5M\", \"z.test\": \"unlimited\" } }", &block);
+
+	OK(rules != NULL, "caps: the block is whole");
+	for (size_t i = 0; rules && i < ARRAY_SIZE(samples); i++)
+		OK(caps_of(rules, samples[i].name, samples[i].address, samples[i].port, samples[i].protocol) == samples[i].wanted, "caps: %s", samples[i].what);
+	IS_STR(rules ? judge(rules, "deny.test", "11.0.0.1") : "", "refused", "caps: they allow nothing");
+	IS_STR(rules ? judge(rules, "z.test", "11.0.0.1") : "", "refused", "caps: nor does one that bounds nothing");
+}
+
 int main(void)
 {
 	test_cases();
@@ -346,5 +388,6 @@ int main(void)
 	test_none();
 	test_ways();
 	test_additions();
+	test_caps();
 	return tap_done();
 }
