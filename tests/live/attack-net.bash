@@ -28,6 +28,13 @@ make_two_containers() {
 	runc run --detach --bundle "$BATS_FILE_TMPDIR/bare" bare </dev/null >"$BATS_FILE_TMPDIR/bare.out" 2>&1 3>&- || { cat "$BATS_FILE_TMPDIR/bare.out"; return 1; }
 	two_bundle held
 	start_container held attack held
+	# the addresses of a new cable are looked for twice before they are used
+	wait_for 15 bare_hears 11.22.33.66
+	wait_for 15 bare_hears 2a0b::66
+}
+
+bare_hears() { # ADDRESS
+	[[ $(runc exec bare egress-probe ping "$1" </dev/null 2>&1) = reply* ]]
 }
 
 came_out_bytes() { # NUMBER
