@@ -86,7 +86,9 @@ static void update_memory(const struct plan_input *input, const struct place *re
 		resources_lower_bytes(&memory, "resources.memory", "reservation", most);
 	if (!has_swap || !input->facts->has_swap_accounting)
 		return;
-	if (has_limit)
+	if (has_limit && most > INT64_MAX && swap_bound <= INT64_MAX)
+		place_refuse(&memory, "resources.swap", "swap", "swap can't be bounded without a limit on memory");
+	else if (has_limit)
 		resources_plan_swap(input, &memory, most);
 	else if (swap_bound <= INT64_MAX)
 		update_swap_alone(input, &memory, swap);

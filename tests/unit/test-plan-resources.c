@@ -235,9 +235,9 @@ static void is_lowered(const char *text, const char *wanted, const char *told, c
 	plan_release(&plan);
 }
 
-static void is_no_update(const char *text, const char *wanted, const char *what)
+static void is_no_update_under(const struct profile *profile, const char *text, const char *wanted, const char *what)
 {
-	struct plan_input input = { .profile = &two, .facts = &with_swap };
+	struct plan_input input = { .profile = profile, .facts = &with_swap };
 	cleanup_json_tree struct json_tree *tree = parse_text(text);
 	cleanup_free char *refusals = NULL;
 	struct plan plan;
@@ -246,6 +246,11 @@ static void is_no_update(const char *text, const char *wanted, const char *what)
 	refusals = print_refusals(&plan);
 	IS_STR(refusals, wanted, "update: %s", what);
 	plan_release(&plan);
+}
+
+static void is_no_update(const char *text, const char *wanted, const char *what)
+{
+	is_no_update_under(&two, text, wanted, what);
 }
 
 static void test_update(void)
@@ -285,6 +290,15 @@ static void test_update(void)
 
 static void test_no_update(void)
 {
+	struct profile no_swap = two;
+
+	no_swap.resources.memory = LIMIT_UNLIMITED;
+	is_no_update_under(&no_swap, "{'memory':{'limit':-1,'swap':-1}}",
+			   "/memory/swap: swap can't be bounded without a limit on memory (resources.swap)",
+			   "swap without a bound beside memory without one is refused where the profile bounds swap alone");
+	is_no_update_under(&no_swap, "{'memory':{'limit':-1,'swap':5000}}",
+			   "/memory/swap: swap can't be bounded without a limit on memory (resources.swap)", "as is any swap then");
+	is_no_update_under(&no_swap, "{'memory':{'limit':5000,'swap':5000}}", "", "beside a limit it is not");
 	is_no_update("{'cpu':{'quota':-1}}", "/cpu/quota: quota and period can only be changed together (resources.cpus)",
 		     "a quota alone is refused");
 	is_no_update("{'cpu':{'period':1000}}", "/cpu/period: quota and period can only be changed together (resources.cpus)",
