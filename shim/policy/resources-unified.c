@@ -18,8 +18,11 @@ static const char *const harmless_keys[] = {
 	"io.max", "memory.oom.group", "hugetlb.*.max", "rdma.max", "misc.max",
 };
 
+/* A key is the name of a file: "hugetlb./../memory.max" would be another one's. */
 static bool is_harmless_key(const char *key)
 {
+	if (strchr(key, '/'))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(harmless_keys); i++)
 		if (pattern_matches(harmless_keys[i], key))
 			return true;
@@ -72,14 +75,10 @@ static bool lower_cpu_max(const struct place *unified, uint64_t cpus_milli)
 	end = text ? parse_amount(text, &quota) : NULL;
 	if (end && *end == ' ' && end[1] != 'm')
 		end = parse_amount(end + 1, &period);
-	if (!end || *end || period < 1000 || period > 1000000)
+	if (!end || *end || period < CPU_PERIOD_MIN || period > CPU_PERIOD_MAX)
 		return false;
 	if (quota == LIMIT_UNLIMITED || resources_quota_is_over(cpus_milli, (int64_t)quota, (int64_t)period)) {
-		quota = cpus_milli * period / 1000;
-		if (quota < 1000) {
-			period = 1000000;
-			quota = cpus_milli * 1000 < 1000 ? 1000 : cpus_milli * 1000;
-		}
+		quota = resources_quota(cpus_milli, &period);
 		snprintf(wanted, sizeof(wanted), "%" PRIu64 " %" PRIu64, quota, period);
 		set_text(unified, "resources.cpus", "cpu.max", wanted);
 	} else if (!strchr(text, ' ')) {

@@ -10,8 +10,6 @@
 #include "shim/base/cleanup.h"
 #include "shim/policy/units.h"
 
-#define CPU_PERIOD_MIN 1000
-#define CPU_PERIOD_MAX 1000000
 #define CPU_QUOTA_MIN 1000
 
 bool resources_wish(const struct place *object, const char *name, int64_t *value)
@@ -33,17 +31,23 @@ bool resources_quota_is_over(uint64_t cpus_milli, int64_t quota_us, int64_t peri
 	return quota_us < 0 || period_us <= 0 || (unsigned __int128)quota_us * 1000 > (unsigned __int128)cpus_milli * period_us;
 }
 
-/* The kernel takes no quota below 1 ms: a small share needs a long period. */
-static void write_quota(const struct place *cpu, uint64_t cpus_milli, int64_t period)
+uint64_t resources_quota(uint64_t cpus_milli, uint64_t *period_us)
 {
-	uint64_t quota = cpus_milli * (uint64_t)period / 1000;
+	uint64_t quota = cpus_milli * *period_us / 1000;
 
 	if (quota < CPU_QUOTA_MIN) {
-		period = CPU_PERIOD_MAX;
+		*period_us = CPU_PERIOD_MAX;
 		quota = cpus_milli * (CPU_PERIOD_MAX / 1000);
 	}
-	place_set_uint(cpu, "resources.cpus", "quota", quota < CPU_QUOTA_MIN ? CPU_QUOTA_MIN : quota);
-	place_set_uint(cpu, "resources.cpus", "period", (uint64_t)period);
+	return quota < CPU_QUOTA_MIN ? CPU_QUOTA_MIN : quota;
+}
+
+static void write_quota(const struct place *cpu, uint64_t cpus_milli, int64_t period)
+{
+	uint64_t period_us = (uint64_t)period;
+
+	place_set_uint(cpu, "resources.cpus", "quota", resources_quota(cpus_milli, &period_us));
+	place_set_uint(cpu, "resources.cpus", "period", period_us);
 }
 
 static bool period_is_wrong(const struct place *cpu, int64_t period)

@@ -76,6 +76,8 @@ static void test_cpu(void)
 	two.resources.cpus_milli = 5;
 	is_planned(&two, REST, "{" REST ",'cpu':{'quota':5000,'period':1000000}}",
 		   "a share below 1 ms gets a longer period");
+	is_planned(&two, "'cpu':{'quota':5000,'period':1000000}," REST ",'unified':{'cpu.max':'max'}",
+		   "{'cpu':{'quota':5000,'period':1000000}," REST ",'unified':{'cpu.max':'5000 1000000'}}", "as a unified key, too");
 	two.resources.cpus_milli = 2000;
 }
 
@@ -183,6 +185,8 @@ static void test_others(void)
 	with_swap.cgroup_version = 2;
 	is_refused("'unified':{'cgroup.type':'threaded'}", "cgroup.type is not to be set this way",
 		   "so is one of the tree itself");
+	is_refused("'unified':{'hugetlb./../memory.max':'1'}", "memory.max is not to be set this way",
+		   "and a path to one behind a name that may be set");
 	is_refused("'unified':{'memory.min':'4G'}", "memory.min is not to be set this way",
 		   "and one that takes from others");
 	is_planned(&two,
