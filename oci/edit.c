@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +37,11 @@ void oci_edits_add(struct oci_edits *edits, enum oci_edit_op op, const char *rea
 		   const char *path_format, ...)
 {
 	struct oci_edit *edit;
-	char *text = NULL;
 	va_list args;
+	char *text;
 
 	va_start(args, path_format);
-	if (vasprintf(&text, path_format, args) < 0)
-		text = alloc_copy("");
+	text = alloc_vprintf(path_format, args);
 	va_end(args);
 	edits->items = alloc_grow(edits->items, edits->count + 1, sizeof(*edits->items));
 	edit = &edits->items[edits->count++];

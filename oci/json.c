@@ -67,8 +67,7 @@ static int __attribute__((format(printf, 3, 4))) fail(struct parser *parser, boo
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("out of memory");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	put_place(&place, parser, parser->depth - (at_container && parser->depth));
 	err_set(parser->err, EINVAL, "line %d: %.*s%s%s", parser->line, SHOWN_MAX, place.data ? place.data : "",

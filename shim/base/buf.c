@@ -45,14 +45,22 @@ char *alloc_copy(const char *text)
 	return copy;
 }
 
-char *alloc_printf(const char *format, ...)
+char *alloc_vprintf(const char *format, va_list args)
 {
 	char *text = NULL;
-	va_list args;
 
-	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		alloc_fail();
+	return text;
+}
+
+char *alloc_printf(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	return text;
 }

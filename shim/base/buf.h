@@ -7,6 +7,7 @@
 #ifndef QUOD_BASE_BUF_H
 #define QUOD_BASE_BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,5 +57,6 @@ void *alloc_zeroed(size_t count, size_t size);
 void *alloc_grow(void *old, size_t count, size_t size);
 char *alloc_copy(const char *text);
 char *alloc_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *alloc_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 #endif

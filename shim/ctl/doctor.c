@@ -22,12 +22,11 @@ void doctor_add(struct doctor *doctor, enum doctor_verdict verdict, const char *
 		const char *format, ...)
 {
 	struct doctor_row *row;
-	char *found = NULL;
 	va_list args;
+	char *found;
 
 	va_start(args, format);
-	if (vasprintf(&found, format, args) < 0)
-		found = alloc_copy("out of memory");
+	found = alloc_vprintf(format, args);
 	va_end(args);
 	doctor->rows = alloc_grow(doctor->rows, doctor->count + 1, sizeof(*doctor->rows));
 	row = &doctor->rows[doctor->count++];

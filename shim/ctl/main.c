@@ -60,8 +60,7 @@ static void __attribute__((format(printf, 1, 0))) put_failure(const char *format
 	cleanup_buf struct buf buf = BUF_INIT;
 	cleanup_free char *text = NULL;
 
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("out of memory");
+	text = alloc_vprintf(format, args);
 	buf_put_plain(&buf, text);
 	fprintf(stderr, "quodctl: %s\n", buf.data ? buf.data : "");
 }

@@ -24,8 +24,7 @@ void import_note(struct import *import, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("(out of memory)");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	if (!strings_has(&import->notes, text))
 		strings_add(&import->notes, text);

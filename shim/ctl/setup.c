@@ -22,8 +22,7 @@ void setup_note(struct setup *setup, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("out of memory");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	strings_add(&setup->notes, text);
 }

@@ -55,8 +55,7 @@ void table_addf(struct table *table, enum tone tone, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("?");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	table_add(table, tone, text);
 }

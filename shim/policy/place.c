@@ -6,7 +6,7 @@
 #include "shim/policy/place.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "oci/pointer.h"
@@ -30,6 +30,14 @@ void place_print(struct buf *buf, const struct place *place)
 	}
 	place_print(buf, place->parent);
 	pointer_put_name(buf, place->name);
+}
+
+/* Without a name the place's own. */
+static void print_member(struct buf *buf, const struct place *place, const char *name)
+{
+	place_print(buf, place);
+	if (name)
+		pointer_put_name(buf, name);
 }
 
 static bool is_made(const struct plan *plan, const char *pointer)
@@ -62,8 +70,7 @@ void place_set(const struct place *place, const char *reason, const char *name, 
 	if (old && json_equal(old, value))
 		return;
 	make_object(place, reason);
-	place_print(&pointer, place);
-	pointer_put_name(&pointer, name);
+	print_member(&pointer, place, name);
 	oci_edits_add(&place->plan->edits, old ? OCI_EDIT_REPLACE : OCI_EDIT_ADD, reason, value, "%s", pointer.data);
 }
 
@@ -78,8 +85,7 @@ void place_unset(const struct place *place, const char *reason, const char *name
 
 	if (!json_get(place->node, name))
 		return;
-	place_print(&pointer, place);
-	pointer_put_name(&pointer, name);
+	print_member(&pointer, place, name);
 	oci_edits_add(&place->plan->edits, OCI_EDIT_REMOVE, reason, NULL, "%s", pointer.data);
 }
 
@@ -90,33 +96,36 @@ void place_set_array(const struct place *place, const char *reason, const struct
 	place_set(place->parent, reason, place->name, wanted);
 }
 
-void place_refuse(const struct place *place, const char *key, const char *name, const char *format, ...)
+/* `text` is used up. */
+static void say(const struct place *place, void (*to)(struct plan *plan, const char *key, const char *pointer, const char *text),
+		const char *key, const char *name, char *text)
 {
 	cleanup_buf struct buf pointer = BUF_INIT;
-	cleanup_free char *text = NULL;
+
+	print_member(&pointer, place, name);
+	to(place->plan, key, pointer.len ? pointer.data : "", text);
+	free(text);
+}
+
+static void refuse(struct plan *plan, const char *key, const char *pointer, const char *text)
+{
+	plan_refuse(plan, key, pointer, "%s", text);
+}
+
+void place_refuse(const struct place *place, const char *key, const char *name, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("refused");
+	say(place, refuse, key, name, alloc_vprintf(format, args));
 	va_end(args);
-	place_print(&pointer, place);
-	if (name)
-		pointer_put_name(&pointer, name);
-	plan_refuse(place->plan, key, pointer.len ? pointer.data : "", "%s", text);
 }
 
 void place_tell_lowered(const struct place *place, const char *key, const char *name, const char *format, ...)
 {
-	cleanup_buf struct buf pointer = BUF_INIT;
-	cleanup_free char *text = NULL;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("over the profile's bound");
+	say(place, plan_tell_lowered, key, name, alloc_vprintf(format, args));
 	va_end(args);
-	place_print(&pointer, place);
-	pointer_put_name(&pointer, name);
-	plan_tell_lowered(place->plan, key, pointer.data, text);
 }

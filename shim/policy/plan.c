@@ -5,7 +5,6 @@
 #include "shim/policy/plan.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,12 +18,11 @@ static void add(struct refusal **list, size_t *count, struct refusal refusal)
 
 void plan_refuse(struct plan *plan, const char *key, const char *pointer, const char *format, ...)
 {
-	char *text = NULL;
 	va_list args;
+	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("refused (out of memory for the reason)");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	add(&plan->refusals, &plan->refusal_count, (struct refusal){ alloc_copy(pointer), text, alloc_copy(key) });
 }
@@ -40,11 +38,9 @@ void plan_note(struct plan *plan, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	text = alloc_vprintf(format, args);
 	va_end(args);
-	if (text)
-		strings_add(&plan->notes, text);
+	strings_add(&plan->notes, text);
 }
 
 static void print(struct buf *buf, const char *begin, const char *profile_name, const struct refusal *list, size_t count)

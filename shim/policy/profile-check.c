@@ -5,7 +5,6 @@
  * several of them cover together is left alone.
  */
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +19,7 @@ static void __attribute__((format(printf, 3, 4))) add_text(struct strings *texts
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("an entry can never take effect (out of memory for its name)");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	if (entry->place)
 		placed = alloc_printf("%s: %s", entry->place, text);

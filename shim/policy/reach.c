@@ -4,7 +4,6 @@
 
 #include <netinet/in.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +17,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct strings *to, const 
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("(out of memory)");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	if (!strings_has(to, text))
 		strings_add(to, text);

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "oci/pointer.h"
@@ -50,8 +49,7 @@ int spot_fail(const struct reader *reader, const struct spot *spot, const char *
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = alloc_copy("out of memory");
+	text = alloc_vprintf(format, args);
 	va_end(args);
 	err_set(reader->err, EINVAL, "%s: %s", place, text);
 	if (reader->all)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,25 +19,21 @@ void proof_add(struct proof *proof, const char *key, enum proof_outcome outcome,
 	row = &proof->rows[proof->count++];
 	*row = (struct proof_row){ .key = key, .outcome = outcome, .how = alloc_copy(how), .in_force = alloc_copy("unknown") };
 	va_start(args, promised_format);
-	if (vasprintf(&row->promised, promised_format, args) < 0)
-		row->promised = alloc_copy("");
+	row->promised = alloc_vprintf(promised_format, args);
 	va_end(args);
 }
 
 void proof_saw(struct proof *proof, const char *format, ...)
 {
 	struct proof_row *row = &proof->rows[proof->count - 1];
-	char *text = NULL;
 	va_list args;
+	char *text;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	text = alloc_vprintf(format, args);
 	va_end(args);
-	if (text) {
-		free(row->in_force);
-		row->in_force = text;
-	}
+	free(row->in_force);
+	row->in_force = text;
 }
 
 void proof_release(struct proof *proof)
