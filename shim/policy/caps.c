@@ -55,6 +55,14 @@ const struct entry *cap_member(const struct cap_rule *cap, size_t index)
 	return cap->entry.kind == ENTRY_GROUP ? &cap->members[index] : &cap->entry;
 }
 
+bool cap_has_member(const struct cap_rule *cap, const struct entry *entry)
+{
+	for (size_t i = 0; i < cap->member_count; i++)
+		if (!strcmp(cap->members[i].text, entry->text))
+			return true;
+	return false;
+}
+
 static void add_protocols(struct rule_ranges *ranges, struct rule_range range, const struct entry *entry)
 {
 	static const struct {

@@ -14,6 +14,9 @@ size_t caps_count(const struct profile *profile);
 size_t cap_member_count(const struct cap_rule *cap);
 const struct entry *cap_member(const struct cap_rule *cap, size_t index);
 
+/* The group of the cap holds that entry, as it is written. */
+bool cap_has_member(const struct cap_rule *cap, const struct entry *entry);
+
 void plan_caps(const struct profile *profile, struct plan *plan);
 
 #endif

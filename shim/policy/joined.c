@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/ranges.h"
 
 /* What leaves: allowed and not denied, and of what is never reachable only what is named exactly. */
@@ -106,7 +107,16 @@ static bool is_same(const struct profile *own, const struct profile *owner, cons
 	return (!ours && !theirs) || (ours && theirs && json_equal(ours, theirs));
 }
 
-/* Each cap of ours is held there, and no wider. */
+/* The cap there counts what ours does, and no more bytes. A group may have held less when that profile was resolved. */
+static bool cap_holds(const struct cap_rule *ours, const struct cap_rule *theirs)
+{
+	for (size_t i = 0; i < ours->member_count; i++)
+		if (!cap_has_member(theirs, &ours->members[i]))
+			return false;
+	return theirs->bytes <= ours->bytes;
+}
+
+/* Each cap of ours is held there. */
 static bool caps_all(const struct profile *own, const struct profile *owner)
 {
 	for (size_t i = 0; i < own->egress.caps_count; i++) {
@@ -115,7 +125,7 @@ static bool caps_all(const struct profile *own, const struct profile *owner)
 		for (size_t k = 0; k < owner->egress.caps_count && !theirs; k++)
 			if (!strcmp(owner->egress.caps[k].entry.text, ours->entry.text))
 				theirs = &owner->egress.caps[k];
-		if (ours->bytes != LIMIT_UNLIMITED && (!theirs || theirs->bytes > ours->bytes))
+		if (ours->bytes != LIMIT_UNLIMITED && (!theirs || !cap_holds(ours, theirs)))
 			return false;
 	}
 	return true;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/policy/caps.h"
 #include "shim/policy/profile-keys.h"
 
 struct meeting {
@@ -292,14 +293,6 @@ static void meet_denies(const struct meeting *meeting)
 	free(denials);
 }
 
-static bool has_member(const struct cap_rule *cap, const struct entry *entry)
-{
-	for (size_t i = 0; i < cap->member_count; i++)
-		if (!strcmp(cap->members[i].text, entry->text))
-			return true;
-	return false;
-}
-
 static int compare_members(const void *a, const void *b)
 {
 	return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
@@ -309,7 +302,7 @@ static int compare_members(const void *a, const void *b)
 static void add_members(const struct cap_rule *from, struct cap_rule *cap)
 {
 	for (size_t i = 0; i < from->member_count; i++)
-		if (!has_member(cap, &from->members[i]))
+		if (!cap_has_member(cap, &from->members[i]))
 			entry_copy(&from->members[i], list_add(cap->members, cap->member_count));
 	if (cap->member_count)
 		qsort(cap->members, cap->member_count, sizeof(*cap->members), compare_members);
