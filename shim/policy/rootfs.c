@@ -176,7 +176,7 @@ static void plan_told(const struct plan_input *input, struct plan *plan)
 }
 
 /* "" is no path, and what is mounted over "/" hides it from nobody whose root it is already. */
-static bool list_has(const struct json *list, const char *path)
+bool rootfs_list_has(const struct json *list, const char *path)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const char *item = json_string(list->items[i]);
@@ -195,7 +195,7 @@ static void plan_paths(struct plan *plan, const struct json *given, const char *
 	size_t before = list->count;
 
 	for (; *wanted; wanted++)
-		if (!list_has(list, *wanted))
+		if (!rootfs_list_has(list, *wanted))
 			json_append(tree, list, json_make_string(tree, *wanted));
 	if (list->count != before)
 		oci_edits_add(&plan->edits, OCI_EDIT_ADD, "rootfs.mask", list, "/linux/%s", member);

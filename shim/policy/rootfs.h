@@ -17,6 +17,9 @@ uint64_t rootfs_tmpfs_bound(const struct plan_input *input, const char *destinat
 /* A mount of a tmpfs: nosuid, nodev, 1777, with that many bytes and a bound on inodes. */
 struct json *rootfs_make_tmpfs(struct json_tree *tree, const char *destination, uint64_t bytes);
 
+/* maskedPaths or readonlyPaths hold `path`, or a directory above it. */
+bool rootfs_list_has(const struct json *list, const char *path);
+
 /* A file system that holds files of people and programs, not the kernel's own interfaces. */
 bool fs_is_storage(uint64_t fs_magic);
 

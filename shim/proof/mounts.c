@@ -9,6 +9,7 @@
 #include "shim/base/file.h"
 #include "shim/proof/proof.h"
 #include "shim/policy/paths.h"
+#include "shim/policy/rootfs.h"
 #include "shim/policy/units.h"
 
 struct mount_line {
@@ -84,17 +85,6 @@ static bool has_option(const char *list, const char *option)
 	return false;
 }
 
-static bool in_paths(const struct json *list, const char *place)
-{
-	for (size_t i = 0; list && i < list->count; i++) {
-		const char *path = json_string(list->items[i]);
-
-		if (path && strcmp(path, "/") && path_is_within(place, path))
-			return true;
-	}
-	return false;
-}
-
 /* crun, and runc in a user namespace, bind the default devices one by one. */
 static bool is_runtimes_own(const char *place)
 {
@@ -126,7 +116,7 @@ static bool is_planned(const struct proof *proof, const char *place)
 		if (path && !strcmp(path, place))
 			return true;
 	}
-	return in_paths(json_get(node, "maskedPaths"), place) || in_paths(json_get(node, "readonlyPaths"), place);
+	return rootfs_list_has(json_get(node, "maskedPaths"), place) || rootfs_list_has(json_get(node, "readonlyPaths"), place);
 }
 
 /* A mount that isn't where it was planned stands somewhere else: a link that came between has led it there. */
