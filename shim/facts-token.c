@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
-#include "shim/base/file.h"
 #include "shim/facts.h"
 
-#define TOKEN_BYTES_MAX (64 * 1024)
+#define LOOKED_AT_MAX (64 * 1024)	/* of a file */
 #define DEPTH_MAX 16
 #define FILES_MAX 4096
 
@@ -43,7 +42,7 @@ bool is_service_account_token(const char *bytes, size_t len)
 	cleanup_buf struct buf claims = BUF_INIT;
 	size_t header, body;
 
-	if (len > TOKEN_BYTES_MAX || strnlen(bytes, len) < len)
+	if (strnlen(bytes, len) < len)
 		return false;
 	bytes += strspn(bytes, " \t\r\n");
 	header = strspn(bytes, alphabet);
@@ -51,6 +50,8 @@ bool is_service_account_token(const char *bytes, size_t len)
 		return false;
 	bytes += header + 1;
 	body = strspn(bytes, alphabet);
+	if (!bytes[body] && len >= LOOKED_AT_MAX)
+		return true;	/* what else it claims isn't seen: an audience may be of any length */
 	if (bytes[body] != '.')
 		return false;
 	decode(bytes, body, &claims);
@@ -59,12 +60,16 @@ bool is_service_account_token(const char *bytes, size_t len)
 
 static bool file_holds_token(int fd)
 {
-	cleanup_free char *data = NULL;
-	struct err err = ERR_INIT;
+	cleanup_free char *data = alloc_zeroed(LOOKED_AT_MAX + 1, 1);
 	size_t len = 0;
-	int r = file_read_all(fd, TOKEN_BYTES_MAX, &data, &len, &err);
+	ssize_t got;
 
-	return r == -EFBIG ? false : r < 0 || is_service_account_token(data, len);
+	while (len < LOOKED_AT_MAX && (got = read(fd, data + len, LOOKED_AT_MAX - len)) != 0) {
+		if (got < 0 && errno != EINTR)
+			return true;
+		len += got > 0 ? (size_t)got : 0;
+	}
+	return is_service_account_token(data, len);
 }
 
 static bool holds_token(int fd, int depth, int *files);

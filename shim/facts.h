@@ -34,7 +34,7 @@ int facts_gather_addresses(struct facts *facts, struct err *err);
 void facts_find_origins(struct facts *facts, const struct facts_held *held);
 /* Which of a pod's volumes hold a token of a service account; after the origins. */
 void facts_find_tokens(struct facts *facts, const struct facts_held *held);
-/* What the file says is such a token. `bytes` ends with a NUL behind `len`. */
+/* What the file says is such a token, or begins as one does that is longer than what was read. A NUL stands behind `len`. */
 bool is_service_account_token(const char *bytes, size_t len);
 
 /* A process is in the cgroup `path` (cgroupfs: absolute, or below the caller's own), or in one below it. */

@@ -16,8 +16,27 @@ static bool is_token(const char *text)
 	return is_service_account_token(text, strlen(text));
 }
 
+/* Its audience comes before what is Kubernetes', and may be of any length; here a part of 64K is seen. */
+static void test_long(void)
+{
+	static char bytes[64 * 1024 + 1];
+
+	memset(bytes, 'x', sizeof(bytes) - 1);
+	OK(!is_token(bytes), "token: a long word is none");
+	memcpy(bytes, "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOl", 31);
+	OK(is_token(bytes), "token: claims whose end isn't seen may be one's");
+	bytes[1000] = ' ';
+	OK(!is_token(bytes), "token: not where they are none");
+	bytes[1000] = '.';
+	OK(!is_token(bytes), "token: nor where they end and are another issuer's");
+	bytes[1000] = 'x';
+	bytes[sizeof(bytes) - 2] = '\0';
+	OK(!is_token(bytes), "token: nor where the file ends");
+}
+
 int main(void)
 {
+	test_long();
 	OK(is_token("eyJhbGciOiJSUzI1NiJ9." BOUND ".c2ln"), "token: what the kubelet projects");
 	OK(is_token("\n eyJhbGciOiJSUzI1NiJ9." BOUND ".c2ln\n"), "token: with white space around it");
 	OK(is_token("eyJhbGciOiJSUzI1NiJ9." LEGACY ".c2ln"), "token: one of a Secret");
