@@ -68,7 +68,7 @@ static void check_rule_count(const struct profile *profile, struct plan *plan)
 	for (size_t i = 0; i < profile->egress.deny_count; i++)
 		rules += 1 + profile->egress.deny[i].except_count;
 	for (size_t i = 0; i < profile->egress.caps_count; i++)
-		rules += profile->egress.caps[i].entry.kind == ENTRY_GROUP ? profile->egress.caps[i].member_count : 1;
+		rules += cap_member_count(&profile->egress.caps[i]);
 	if ((profile_has_names(profile) || (profile->audit_record & AUDIT_CONNECTIONS)) && rules > NAME_RULES_MAX)
 		plan_refuse(plan, "egress.allow", "", "names can be held, and connections recorded, beside at most %u entries", NAME_RULES_MAX / 2);
 }
