@@ -3,8 +3,6 @@
  * Facts about namespaces that are handed over by path: the host's own in disguise, one of a container under quod, or a
  * fresh one without any process. Compared by device and inode.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "shim/base/cleanup.h"
+#include "shim/egress/netns.h"
 #include "shim/facts.h"
 #include "shim/policy/selection.h"
 #include "shim/state/spaces.h"
@@ -39,19 +38,6 @@ static bool is_namespace_of(const char *process, const char *name, const struct 
 	struct stat st;
 
 	return stat(path, &st) == 0 && st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
-}
-
-static bool has_no_process(const char *name, const struct stat *wanted)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	bool found = !proc;
-
-	while (!found && (entry = readdir(proc)))
-		found = isdigit((unsigned char)entry->d_name[0]) && is_namespace_of(entry->d_name, name, wanted);
-	if (proc)
-		closedir(proc);
-	return !found;
 }
 
 /* The kernel's word for what a namespace file is: a path says nothing of it. */
@@ -137,7 +123,7 @@ static void look_at(const struct shim *shim, const struct oci_namespace *entry, 
 	search = (struct owner_search){ &shim->places, name, &st, fact };
 	record_each(&shim->places, match_owner, &search, &ignored);
 	if (!strcmp(name, "net") && !fact->owner_key)
-		fact->is_empty = has_no_process(name, &st);
+		fact->is_empty = netns_is_inhabited(fd, 0, &ignored) == 0;
 }
 
 int facts_gather_namespaces(const struct shim *shim, const struct oci_config *config, struct facts *facts, struct err *err)

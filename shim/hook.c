@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "oci/state.h"
@@ -35,6 +36,8 @@
 
 /* What a name led to may be connected to for so long; the warden lets no answer live half as long. */
 #define LEARN_MS 600000u
+
+#define LAST_GATE_TRIES 40
 
 struct hook {
 	const char *state_dir;
@@ -157,6 +160,35 @@ static int fill_caps(const struct hook *hook, const struct ledger *ledger, struc
 	return 0;
 }
 
+/* A namespace that was made before, and stays after, keeps the table of its last container: closed, for the gate has gone. Where
+ * nobody lives in it but this container, which stands still, it goes; that gate may be about to end. */
+static int remove_left_table(const struct hook *hook, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	int r = netns_is_inhabited(hook->netns_fd, hook->state.pid, err);
+
+	if (r)
+		return r < 0 ? r : -EEXIST;	/* the error stands: another container's */
+	for (int i = 0; (r = ruleset_remove_left(hook->nl_fd, err)) == -EPERM && i < LAST_GATE_TRIES; i++)
+		nanosleep(&pause, NULL);
+	return r;
+}
+
+static int install_table(struct hook *hook, const struct ruleset *ruleset, struct err *err)
+{
+	struct err problem = ERR_INIT;
+	int r = ruleset_install(hook->nl_fd, ruleset, &hook->owned, &problem);
+
+	if (r == -EEXIST) {
+		r = remove_left_table(hook, &problem);
+		if (!r)
+			r = ruleset_install(hook->nl_fd, ruleset, &hook->owned, &problem);
+	}
+	if (r)
+		*err = problem;
+	return r;
+}
+
 /* The container's own namespace gets the table; one that it joins must have it already. */
 static int install_rules_inside(struct hook *hook, const struct ledger *ledger, struct err *err)
 {
@@ -182,7 +214,7 @@ static int install_rules_inside(struct hook *hook, const struct ledger *ledger, 
 	if (!r)
 		r = fill_caps(hook, ledger, &ruleset, err);
 	if (!r)
-		r = ruleset_install(hook->nl_fd, &ruleset, &hook->owned, err);
+		r = install_table(hook, &ruleset, err);
 	if (!r && (ruleset.has_names || records_connections(hook)))
 		r = make_names(hook, &ruleset, err);
 	ruleset_release(&ruleset);

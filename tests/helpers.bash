@@ -26,6 +26,17 @@ wait_for() {
 	done
 }
 
+# both_runtimes COMMAND...: under runc, then under crun; each ends with the file's own `end_runtime`, where it has one.
+# COMMAND fails the test by itself: in a condition (behind && or ||, after if) its assertions would not count.
+both_runtimes() {
+	local runtime
+	for runtime in runc crun; do
+		echo "under $runtime"
+		"$@"
+		[ "$(type -t end_runtime)" != function ] || end_runtime
+	done
+}
+
 # Milliseconds that COMMAND took, into $took_ms; its status is kept.
 timed() {
 	local begin=${EPOCHREALTIME/./} status=0

@@ -5,12 +5,15 @@
  */
 #include "shim/egress/netns.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +47,32 @@ int netns_is_same(int a_fd, int b_fd, struct err *err)
 	if (fstat(a_fd, &a) < 0 || fstat(b_fd, &b) < 0)
 		return err_set_errno(err, errno, "network namespace: stat");
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int netns_is_inhabited(int netns_fd, pid_t except, struct err *err)
+{
+	DIR *proc = opendir("/proc");
+	struct stat wanted, st;
+	struct dirent *entry;
+	int found = 0;
+
+	if (!proc || fstat(netns_fd, &wanted) < 0) {
+		int error = errno;
+
+		if (proc)
+			closedir(proc);
+		return err_set_errno(err, error, "network namespace: who lives in it");
+	}
+	while (!found && (entry = readdir(proc))) {
+		char path[sizeof("/proc//ns/net") + sizeof(entry->d_name)];
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == except)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		found = stat(path, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino;
+	}
+	closedir(proc);
+	return found;
 }
 
 /* Where pid 1 can't be looked at (rootless), the owner tells: the host's namespace belongs to the initial user namespace. */

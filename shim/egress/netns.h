@@ -14,6 +14,10 @@ int netns_open(pid_t pid, struct err *err);
 /* 1 when both descriptors are the same namespace (device and inode), 0 when not, negative errno. */
 int netns_is_same(int a_fd, int b_fd, struct err *err);
 
+/* Does a process other than `except` (0: none) live in it? 1, 0, or a negative errno. One that has sent only a thread there
+ * isn't seen, nor is whom /proc hides from the caller. */
+int netns_is_inhabited(int netns_fd, pid_t except, struct err *err);
+
 /* Enters the namespace for good. Refuses (EPERM) the one of pid 1 and the caller's own: the host's is never touched. */
 int netns_enter(int netns_fd, struct err *err);
 

@@ -207,6 +207,20 @@ int ruleset_adopt(int nl_fd, struct err *err)
 	return nft_batch_commit(nl_fd, &builder, NULL, err);
 }
 
+int ruleset_remove_left(int nl_fd, struct err *err)
+{
+	char memory[256] __attribute__((aligned(8)));
+	struct nft_builder builder = NFT_BUILDER(memory);
+	int r = ruleset_adopt(nl_fd, err);
+
+	if (r)
+		return r;
+	nft_batch_begin(&builder);
+	nft_batch_message(&builder, NFT_MSG_DELTABLE, 0);
+	nft_put_text(&builder, NFTA_TABLE_NAME, RULESET_TABLE);
+	return nft_batch_commit(nl_fd, &builder, NULL, err);
+}
+
 /* Adding again renews the timeout only from 6.12 on, so the element is deleted and added; the add in front makes the delete
  * find one when it has just expired. No packet sees the moment between: a batch becomes visible as a whole. */
 int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err)

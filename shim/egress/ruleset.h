@@ -91,6 +91,9 @@ int ruleset_is_there(int nl_fd, struct err *err);
 /* Takes a table over whose owner has gone (owner,persist); no effect on a table without owner. */
 int ruleset_adopt(int nl_fd, struct err *err);
 
+/* Removes a table whose owner has gone; EPERM while it has one. For a namespace that nobody lives in any more. */
+int ruleset_remove_left(int nl_fd, struct err *err);
+
 /* Renews the dead man's switch for `alive_ms` from now. Allocates nothing. */
 int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);
 

@@ -60,15 +60,6 @@ nothing_left() {
 	wait_for 5 is_clean
 }
 
-# Each of the functions that it calls fails the test by itself: none may stand behind && or || or it could not.
-both_runtimes() {
-	local runtime
-	for runtime in runc crun; do
-		echo "under $runtime"
-		"$@"
-	done
-}
-
 runs() {
 	run_in 'echo hello from $(id -u)'
 	run quod --profile balanced --runtime "$runtime" run --bundle "$bundle" c1
@@ -365,4 +356,41 @@ without_netfilter() {
 @test "create: no nf_tables in the kernel: the container does not run, in words" {
 	run_in 'echo hello'
 	both_runtimes without_netfilter
+}
+
+takes_the_next() {
+	local used='(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/before" | .process.args = ["sleep", "1000"]' last
+	ip netns add before
+	ip -n before link set lo up
+	edit_bundle "$bundle" "$used"
+	for last in 80 81 80; do
+		quod --profile "only$last" create --bundle "$bundle" c1 </dev/null >/dev/null 2>&1 3>&-
+		quod start c1
+		[[ $(ip netns exec before nft list set inet quod exact4) = *"11.22.33.$last . tcp . 80 }"* ]]
+		quodctl verify c1
+		quod delete --force c1
+	done
+	# whoever else lives there is bound by what is left, and keeps it
+	ip netns exec before sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	last=$!
+	wait_for 5 lives_in_before "$last"
+	run quod --profile only81 create --bundle "$bundle" c1 </dev/null
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output = *"network"*"(namespaces.private)"* ]]
+	[[ $(ip netns exec before nft list set inet quod exact4) = *"11.22.33.80 . tcp . 80 }"* ]]
+	kill "$last"
+	ip netns del before
+}
+
+lives_in_before() {
+	[ "$(stat -Lc %i "/proc/$1/ns/net")" = "$(stat -Lc %i /run/netns/before)" ]
+}
+
+@test "create: a network namespace made before takes one container after the other, each under its own rules" {
+	local last
+	for last in 80 81; do
+		write_profile "only$last" <<<'{ "version": 1, "extends": "balanced", "egress": { "allow": ["11.22.33.'"$last"':80"] } }'
+	done
+	both_runtimes takes_the_next
 }

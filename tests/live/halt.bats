@@ -164,6 +164,7 @@ outlives_delete() {
 
 halts_a_profile() {
 	ip netns add net2
+	ip -n net2 link set lo up
 	local in_net2='(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/net2"' other
 	start other c2 "$in_net2 | $ticks"
 	other=$first

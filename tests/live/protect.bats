@@ -48,14 +48,6 @@ run_in() { # COMMAND-TEXT
 	edit_bundle "$bundle" ".process.args = [\"sh\", \"-c\", $(jq -n --arg c "$1" '$c')]"
 }
 
-both_runtimes() {
-	local runtime
-	for runtime in runc crun; do
-		echo "under $runtime"
-		"$@"
-	done
-}
-
 # The workspace at once; what quod keeps of a `run` of crun's goes with the next create.
 nothing_left() {
 	[ -z "$(ls -A /var/lib/quod/placeholders 2>/dev/null)" ]

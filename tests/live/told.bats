@@ -25,14 +25,6 @@ run_in() { # COMMAND-TEXT
 	edit_bundle "$bundle" ".process.args = [\"sh\", \"-c\", $(jq -n --arg c "$1" '$c')]"
 }
 
-both_runtimes() {
-	local runtime
-	for runtime in runc crun; do
-		echo "under $runtime"
-		"$@"
-	done
-}
-
 # Of a `run` of crun's the next create takes away what quod keeps.
 is_clean() {
 	[ "$runtime" = crun ] || [ -z "$(ls -A /run/quod/containers)" ]

@@ -25,6 +25,8 @@ static void test_open(void)
 	OK(netns_open(-1, &err) == -EINVAL, "netns: a negative process id is refused");
 	OK(netns_open(0x3ffffffe, &err) == -ENOENT, "netns: a process that isn't there has none");
 	OK(netns_is_same(own, -1, &err) == -EBADF, "netns: a closed descriptor is an error, not another namespace");
+	OK(netns_is_inhabited(own, 0, &err) == 1, "netns: this process lives in its own");
+	OK(netns_is_inhabited(-1, 0, &err) == -EBADF, "netns: a closed descriptor is not an empty namespace");
 }
 
 static void test_refusals(void)
