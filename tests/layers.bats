@@ -113,9 +113,9 @@ nothing() {
 }
 
 @test "words: nothing is left to be done" {
-	nothing "$(grep -rnIE '\b(TODO|FIXME|XXX|HACK)\b' oci shim profiles man tests GNUmakefile Makefile.am configure.ac \
-		--exclude=layers.bats --exclude-dir=corpus --exclude-dir=data -s || true)"
-	nothing "$(grep -rnIE 'not (yet )?implemented|unimplemented' oci shim profiles man -s || true)"
+	nothing "$(grep -rnIE '\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b' oci shim profiles man tests GNUmakefile Makefile.am configure.ac \
+		--exclude-dir=corpus --exclude-dir=data -s || true)"
+	nothing "$(grep -rnIE 'not (yet )?imple[m]ented|unimple[m]ented' oci shim profiles man -s || true)"
 }
 
 @test "words: a skipped test gives its reason" {

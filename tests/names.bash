@@ -21,7 +21,7 @@ make_internet() {
 	need_box || return
 	ip netns add internet
 	ip link add wan type veth peer name far netns internet
-	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.wan.accept_dad=0
 	internet sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.far.accept_dad=0
 	ip addr add 11.22.33.1/24 dev wan
 	ip addr add 2a0b::1/64 dev wan
@@ -41,9 +41,14 @@ make_internet() {
 	ip -n internet route add local 11.64.0.0/14 dev lo
 	[ $# -gt 0 ] || set -- 80 443 5432
 	for last; do
-		ip netns exec internet "$client" serve "$last" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-		echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+		serve_in internet "$client" serve "$last"
 	done
+}
+
+# serve_in NAMESPACE COMMAND...: until end_internet.
+serve_in() {
+	ip netns exec "$@" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 }
 
 # In teardown_file: bats waits for whoever holds a descriptor of its own.

@@ -14,3 +14,16 @@ make_cni_network() {
 			{ "type": "portmap", "capabilities": { "portMappings": true } } ] }
 	END
 }
+
+# containerd's configuration for pods on that network, without a handler of ours.
+cri_plain_config() {
+	cat <<-'END'
+		version = 2
+		[plugins."io.containerd.grpc.v1.cri"]
+		sandbox_image = "quod.test/pause:1"
+		restrict_oom_score_adj = true
+		[plugins."io.containerd.grpc.v1.cri".cni]
+		bin_dir = "/usr/lib/cni"
+		conf_dir = "/etc/cni/net.d"
+	END
+}

@@ -10,14 +10,8 @@
 # cri_config PROFILE...: containerd's configuration, with the handlers bare and quod-PROFILE.
 cri_config() {
 	local profile
+	cri_plain_config
 	cat <<-'END'
-		version = 2
-		[plugins."io.containerd.grpc.v1.cri"]
-		sandbox_image = "quod.test/pause:1"
-		restrict_oom_score_adj = true
-		[plugins."io.containerd.grpc.v1.cri".cni]
-		bin_dir = "/usr/lib/cni"
-		conf_dir = "/etc/cni/net.d"
 		[plugins."io.containerd.grpc.v1.cri".containerd]
 		default_runtime_name = "bare"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bare]

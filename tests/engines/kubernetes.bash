@@ -73,15 +73,7 @@ start_node() {
 	mkdir -p /etc/containerd /var/lib/kubelet
 	# on an overlay, such as the box's root, the kubelet takes each file for a mount of its own
 	mount -t tmpfs -o mode=755 kubelet /var/lib/kubelet
-	cat >/etc/containerd/config.toml <<-'END'
-		version = 2
-		[plugins."io.containerd.grpc.v1.cri"]
-		sandbox_image = "quod.test/pause:1"
-		restrict_oom_score_adj = true
-		[plugins."io.containerd.grpc.v1.cri".cni]
-		bin_dir = "/usr/lib/cni"
-		conf_dir = "/etc/cni/net.d"
-	END
+	cri_plain_config >/etc/containerd/config.toml
 	cp /etc/containerd/config.toml "$state/containerd-before.toml"
 	cat >"$state/keep-containerd" <<-'END'
 		#!/bin/sh

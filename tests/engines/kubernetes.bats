@@ -135,22 +135,22 @@ same_as() { diff "$1" <(left_over); }
 	echo host >/srv/agents/web/file
 	make_pod full quod '
 		.metadata.labels = {app: "full"} | .spec.securityContext = {runAsUser: 1000, fsGroup: 2000} |
-		.spec.volumes = [{name: "work", emptyDir: {}}, {name: "memory", emptyDir: {medium: "Memory"}}, {name: "words", configMap: {name: "words"}},
+		.spec.volumes = [{name: "scratch", emptyDir: {}}, {name: "memory", emptyDir: {medium: "Memory"}}, {name: "words", configMap: {name: "words"}},
 			{name: "hidden", secret: {secretName: "hidden"}}, {name: "host", hostPath: {path: "/srv/agents/web"}},
 			{name: "down", downwardAPI: {items: [{path: "labels", fieldRef: {fieldPath: "metadata.labels"}}]}},
 			{name: "projected", projected: {sources: [{configMap: {name: "words"}}, {secret: {name: "hidden"}}]}}] |
-		.spec.initContainers = [{name: "init", image: $image, command: ["sh", "-c", "echo made >/work/x"],
-			volumeMounts: [{name: "work", mountPath: "/work"}]}] |
+		.spec.initContainers = [{name: "init", image: $image, command: ["sh", "-c", "echo made >/scratch/x"],
+			volumeMounts: [{name: "scratch", mountPath: "/scratch"}]}] |
 		.spec.containers[0] += {env: [{name: "POD", valueFrom: {fieldRef: {fieldPath: "metadata.name"}}}],
 			resources: {limits: {memory: "64Mi", cpu: "500m"}},
-			volumeMounts: [{name: "work", mountPath: "/work"}, {name: "memory", mountPath: "/memory"}, {name: "words", mountPath: "/words"},
+			volumeMounts: [{name: "scratch", mountPath: "/scratch"}, {name: "memory", mountPath: "/memory"}, {name: "words", mountPath: "/words"},
 				{name: "words", mountPath: "/etc/app.conf", subPath: "a.txt"}, {name: "hidden", mountPath: "/hidden"},
 				{name: "down", mountPath: "/down"}, {name: "projected", mountPath: "/projected"}, {name: "host", mountPath: "/workspace/web"}]}'
 	ready full
-	run in_pod full 'cat /work/x /words/a.txt /etc/app.conf /hidden/key /projected/a.txt /workspace/web/file; echo; echo $POD; cat /down/labels; id -u'
+	run in_pod full 'cat /scratch/x /words/a.txt /etc/app.conf /hidden/key /projected/a.txt /workspace/web/file; echo; echo $POD; cat /down/labels; id -u'
 	printf '%s\n' "$output"
 	[ "$output" = "$(printf 'made\nhellohellowhellohost\n\nfull\napp="full"1000')" ]
-	in_pod full 'echo x >/work/y && echo x >/memory/y'
+	in_pod full 'echo x >/scratch/y && echo x >/memory/y'
 	not in_pod full 'touch /words/b.txt'
 	not in_pod full 'touch /etc/b.txt'
 	for id in $(containers_of full); do

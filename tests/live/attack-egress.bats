@@ -36,7 +36,7 @@ setup_file() {
 		ip -n "$name" link set eth1 up
 		n=$((n + 1))
 	done
-	in_background peer "$client" serve 7000
+	serve_in peer "$client" serve 7000
 	"$client" serve 2375 </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
 }
@@ -156,7 +156,7 @@ earlier() { # RUNTIME...
 	local name
 	two_bundle other thirteen
 	make_network thirteen 16
-	in_background internet sh -c 'exec socat -u TCP-LISTEN:9999,fork,reuseaddr OPEN:/dev/null'
+	serve_in internet sh -c 'exec socat -u TCP-LISTEN:9999,fork,reuseaddr OPEN:/dev/null'
 	for name in runc quod-small; do
 		"$name" create --bundle "$BATS_FILE_TMPDIR/other" other </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
 		"$name" start other

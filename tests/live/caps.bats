@@ -24,9 +24,7 @@ setup_file() {
 	echo 0 >"$BATS_FILE_TMPDIR/networks"
 	local port
 	for port in 80 5432; do
-		ip netns exec internet socat "TCP6-LISTEN:$port,ipv6only=0,reuseaddr,fork" 'SYSTEM:cat >/dev/null' \
-			</dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-		echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+		serve_in internet socat "TCP6-LISTEN:$port,ipv6only=0,reuseaddr,fork" 'SYSTEM:cat >/dev/null'
 	done
 }
 

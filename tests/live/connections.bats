@@ -26,8 +26,7 @@ setup_file() {
 		good.test A 20 11.22.33.80
 		x.wild.test A 20 11.22.33.80
 	R
-	ip netns exec internet socat -u TCP-LISTEN:7443,fork,reuseaddr OPEN:/dev/null </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+	serve_in internet socat -u TCP-LISTEN:7443,fork,reuseaddr OPEN:/dev/null
 	make_network one 1
 	start_container one recorded one
 	echo "$pid" >"$BATS_FILE_TMPDIR/pid"

@@ -31,8 +31,7 @@ refuses() { # TEXT COMMAND...
 	shift
 	run "$@"
 	echo "$output"
-	[ "$status" != 0 ]
-	[[ $output == *"$text"* ]]
+	[ "$status" != 0 ] && [[ $output == *"$text"* ]]
 }
 
 teardown() {

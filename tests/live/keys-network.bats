@@ -18,9 +18,7 @@ setup_file() {
 		a.test A 20 11.22.33.66
 	R
 	# what comes to port 7000 is counted; the file is begun anew by each connection
-	ip netns exec internet socat -u TCP-LISTEN:7000,fork,reuseaddr "OPEN:$BATS_FILE_TMPDIR/sink,creat,trunc" \
-		</dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+	serve_in internet socat -u TCP-LISTEN:7000,fork,reuseaddr "OPEN:$BATS_FILE_TMPDIR/sink,creat,trunc"
 	echo 0 >"$BATS_FILE_TMPDIR/networks"
 }
 

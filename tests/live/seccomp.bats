@@ -79,7 +79,7 @@ is_held() {
 		[ "$status" = 0 ]
 		[ "$(grep -c '^ok' <<<"$output")" -gt 60 ]
 		# at most what this kernel lacks
-		[ "$(grep -c 'not implemented\|not supported by protocol' <<<"$output")" -lt 15 ]
+		[ "$(grep -cw 'ENOSYS\|EAFNOSUPPORT' <<<"$output")" -lt 15 ]
 	done
 }
 

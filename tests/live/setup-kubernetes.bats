@@ -16,15 +16,7 @@ setup_file() {
 	make -s -C "$builddir" --no-print-directory install DESTDIR="$BATS_FILE_TMPDIR/root" >"$BATS_FILE_TMPDIR/install.log" 2>&1
 	make_cni_network
 	mkdir -p /etc/containerd /run/cri /run/map
-	cat >/etc/containerd/config.toml <<-'END'
-		version = 2
-		[plugins."io.containerd.grpc.v1.cri"]
-		sandbox_image = "quod.test/pause:1"
-		restrict_oom_score_adj = true
-		[plugins."io.containerd.grpc.v1.cri".cni]
-		bin_dir = "/usr/lib/cni"
-		conf_dir = "/etc/cni/net.d"
-	END
+	cri_plain_config >/etc/containerd/config.toml
 	cp /etc/containerd/config.toml "$BATS_FILE_TMPDIR/before.toml"
 	stand_in kubectl 'echo "$*" >>/run/kubectl.asked'
 	stand_in systemctl '[ "$1" = restart ] || exec ctr version >/dev/null

@@ -16,9 +16,7 @@ setup_file() {
 		api.anthropic.com A 20 11.22.33.80
 		elsewhere.test A 20 11.22.33.80
 	R
-	ip netns exec internet socat -t 10 TCP-LISTEN:80,reuseaddr,fork "SYSTEM:$srcdir/tests/live/verify-reply.sh" \
-		</dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+	serve_in internet socat -t 10 TCP-LISTEN:80,reuseaddr,fork "SYSTEM:$srcdir/tests/live/verify-reply.sh"
 	write_profile mine <<-'J'
 		{ "version": 1, "extends": "agent",
 		  "mounts": { "allow": [{ "source": "/srv/project", "destination": "/workspace", "readonly": false }] } }

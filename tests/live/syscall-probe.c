@@ -174,7 +174,7 @@ static int report(const char *name, int result, int is_good)
 	if (result >= 256)
 		printf(" signal %d\n", result - 256);
 	else
-		printf(" %s\n", result ? strerror(result) : "success");
+		printf(" %s\n", result ? strerrorname_np(result) : "success");
 	return !is_good;
 }
 

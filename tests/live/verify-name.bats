@@ -49,8 +49,7 @@ setup_file() {
 }
 
 web_server() {
-	ip netns exec internet socat -t 10 "$1" "SYSTEM:$srcdir/tests/live/verify-reply.sh" </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/internet.pids"
+	serve_in internet socat -t 10 "$1" "SYSTEM:$srcdir/tests/live/verify-reply.sh"
 }
 
 teardown_file() {
