@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * Why quod refused, or what it held to the profile: on stderr, and in the runtime's --log file, which is what Docker,
+ * containerd and Podman show to the user. Must work when nothing else does: an unreadable command line, no configuration, a
+ * full disk; and never block.
+ */
+/*
  * Why quod refused, or what it held to the profile: on stderr, and in the runtime's --log file, which is what Docker, containerd and Podman show to the
  * user. Must work when nothing else does: an unreadable command line, no configuration, a full disk; and never block.
  */
