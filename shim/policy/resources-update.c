@@ -84,13 +84,13 @@ static void update_memory(const struct plan_input *input, const struct place *re
 	if (bound <= INT64_MAX && resources_wish(&memory, "reservation", &reservation) &&
 	    (reservation < 0 || (uint64_t)reservation > bound))
 		resources_lower_bytes(&memory, "resources.memory", "reservation", most);
-	if (!has_swap || !input->facts->has_swap_accounting)
+	if (!input->facts->has_swap_accounting)
 		return;
-	if (has_limit && most > INT64_MAX && swap_bound <= INT64_MAX)
-		place_refuse(&memory, "resources.swap", "swap", "swap can't be bounded without a limit on memory");
-	else if (has_limit)
+	if (has_limit && most > INT64_MAX && swap_bound <= INT64_MAX)	/* alone, too: runc takes it for both */
+		place_refuse(&memory, "resources.swap", has_swap ? "swap" : "limit", "swap can't be bounded without a limit on memory");
+	else if (has_limit && has_swap)
 		resources_plan_swap(input, &memory, most);
-	else if (swap_bound <= INT64_MAX)
+	else if (has_swap && swap_bound <= INT64_MAX)
 		update_swap_alone(input, &memory, swap);
 }
 

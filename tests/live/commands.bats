@@ -259,6 +259,26 @@ refuses_what_cannot_be_lowered() {
 	both_runtimes refuses_what_cannot_be_lowered
 }
 
+@test "commands: an update to no memory limit, which takes swap's away, too, is refused where swap is bounded" {
+	local update='{ "memory": { "limit": -1 } }'
+	swap_limit() { cgroup_file memory.memsw.limit_in_bytes memory; }
+	start_swapless() { "$@" create --bundle "$bundle" c1 >"$BATS_TEST_TMPDIR/create.out" 2>&1 </dev/null; }
+	write_profile swapless <<<'{ "version": 1, "extends": "balanced", "resources": { "memory": "unlimited", "swap": "0" } }'
+	edit_bundle "$bundle" '.linux.resources.memory = { limit: 67108864, swap: 67108864 }'
+	start_swapless runc
+	swap_limit || skip "no swap accounting of version 1"
+	runc update -r - c1 <<<"$update"
+	[ "$(swap_limit)" -gt 67108864 ] # what it does by itself
+	runc delete --force c1
+	start_swapless quod --profile swapless
+	[ "$(swap_limit)" = 67108864 ]
+	run quod update -r - c1 <<<"$update"
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output = *"/memory/limit: swap can't be bounded without a limit on memory (resources.swap)" ]]
+	[ "$(swap_limit)" = 67108864 ]
+}
+
 refuses_the_halted() {
 	create
 	touch "/run/quod/containers/$(containers)/halted"

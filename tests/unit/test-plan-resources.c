@@ -302,6 +302,9 @@ static void test_no_update(void)
 			   "swap without a bound beside memory without one is refused where the profile bounds swap alone");
 	is_no_update_under(&no_swap, "{'memory':{'limit':-1,'swap':5000}}",
 			   "/memory/swap: swap can't be bounded without a limit on memory (resources.swap)", "as is any swap then");
+	is_no_update_under(&no_swap, "{'memory':{'limit':-1}}",
+			   "/memory/limit: swap can't be bounded without a limit on memory (resources.swap)",
+			   "and no limit alone, which takes swap's away, too");
 	is_no_update_under(&no_swap, "{'memory':{'limit':5000,'swap':5000}}", "", "beside a limit it is not");
 	is_no_update("{'cpu':{'quota':-1}}", "/cpu/quota: quota and period can only be changed together (resources.cpus)",
 		     "a quota alone is refused");
