@@ -161,26 +161,28 @@ static int fill_caps(const struct hook *hook, const struct ledger *ledger, struc
 }
 
 /* A namespace that was made before, and stays after, keeps the table of its last container: closed, for the gate has gone. Where
- * nobody lives in it but this container, which stands still, it goes; that gate may be about to end. */
-static int remove_left_table(const struct hook *hook, struct err *err)
+ * nobody lives in it but this container, which stands still, it is taken over; that gate may be about to end. */
+static int adopt_left_table(const struct hook *hook, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = 50000000 };
 	int r = netns_is_inhabited(hook->netns_fd, hook->state.pid, err);
 
 	if (r)
 		return r < 0 ? r : -EEXIST;	/* the error stands: another container's */
-	for (int i = 0; (r = ruleset_remove_left(hook->nl_fd, err)) == -EPERM && i < LAST_GATE_TRIES; i++)
+	for (int i = 0; (r = ruleset_adopt(hook->nl_fd, err)) == -EPERM && i < LAST_GATE_TRIES; i++)
 		nanosleep(&pause, NULL);
 	return r;
 }
 
-static int install_table(struct hook *hook, const struct ruleset *ruleset, struct err *err)
+/* Who lived there may have left a socket with somebody elsewhere: there is no moment between the two tables. */
+static int install_table(struct hook *hook, struct ruleset *ruleset, struct err *err)
 {
 	struct err problem = ERR_INIT;
 	int r = ruleset_install(hook->nl_fd, ruleset, &hook->owned, &problem);
 
 	if (r == -EEXIST) {
-		r = remove_left_table(hook, &problem);
+		r = adopt_left_table(hook, &problem);
+		ruleset->replaces = true;
 		if (!r)
 			r = ruleset_install(hook->nl_fd, ruleset, &hook->owned, &problem);
 	}

@@ -107,10 +107,14 @@ static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct c
 	size_t room = TABLE_BYTES + ruleset_element_room(contents->total) + caps_room(ruleset, &contents->caps);
 	cleanup_free char *memory = alloc_zeroed(room, 1);
 	struct nft_builder builder = { .data = memory, .room = room };
-	uint32_t at_seq;
+	uint32_t at_seq, table_seq = ruleset->replaces ? TABLE_SEQ + 1 : TABLE_SEQ;
 	int r;
 
 	nft_batch_begin(&builder);
+	if (ruleset->replaces) {
+		nft_batch_message(&builder, NFT_MSG_DELTABLE, 0);
+		nft_put_text(&builder, NFTA_TABLE_NAME, RULESET_TABLE);
+	}
 	ruleset_put_table(&builder, flags);
 	ruleset_put_sets(&builder, ruleset->has_names);
 	caps_put_sets(&builder, ruleset);
@@ -123,10 +127,10 @@ static int commit_table(int nl_fd, const struct ruleset *ruleset, const struct c
 	ruleset_put_alive(&builder, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, ruleset->alive_ms);
 	ruleset_put_rules(&builder, ruleset);
 	r = nft_batch_commit(nl_fd, &builder, &at_seq, err);
-	if (r == -EEXIST && at_seq == TABLE_SEQ)
+	if (r == -EEXIST && at_seq == table_seq)
 		return err_set(err, EEXIST, "network namespace: holds a table '%s' already, of another container",
 			       RULESET_TABLE);
-	if (flags && (r == -EOPNOTSUPP || r == -EINVAL) && at_seq == TABLE_SEQ)
+	if (flags && (r == -EOPNOTSUPP || r == -EINVAL) && at_seq == table_seq)
 		return -EOPNOTSUPP;
 	return r;
 }
@@ -204,20 +208,6 @@ int ruleset_adopt(int nl_fd, struct err *err)
 	nft_batch_message(&builder, NFT_MSG_NEWTABLE, 0);
 	nft_put_text(&builder, NFTA_TABLE_NAME, RULESET_TABLE);
 	nft_put_be32(&builder, NFTA_TABLE_FLAGS, TABLE_FLAG_OWNER | TABLE_FLAG_PERSIST);
-	return nft_batch_commit(nl_fd, &builder, NULL, err);
-}
-
-int ruleset_remove_left(int nl_fd, struct err *err)
-{
-	char memory[256] __attribute__((aligned(8)));
-	struct nft_builder builder = NFT_BUILDER(memory);
-	int r = ruleset_adopt(nl_fd, err);
-
-	if (r)
-		return r;
-	nft_batch_begin(&builder);
-	nft_batch_message(&builder, NFT_MSG_DELTABLE, 0);
-	nft_put_text(&builder, NFTA_TABLE_NAME, RULESET_TABLE);
 	return nft_batch_commit(nl_fd, &builder, NULL, err);
 }
 

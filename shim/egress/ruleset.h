@@ -49,6 +49,7 @@ struct ruleset {
 	uint64_t rate;			/* bytes a second out, UINT64_MAX = unlimited */
 	uint32_t alive_ms;		/* dead man's switch: how long after the last renewal traffic still passes */
 	bool observes;			/* what would be refused passes, and is told all the same */
+	bool replaces;			/* takes the place of a table that was left and is adopted, in one commit */
 	bool has_names;			/* names are allowed: DNS is turned to the warden, what it learns is let out */
 	struct ruleset_cap caps[RULESET_CAPS_MAX];	/* the smaller before the larger: what one refuses doesn't count in the next */
 	size_t cap_count;
@@ -90,9 +91,6 @@ int ruleset_is_there(int nl_fd, struct err *err);
 
 /* Takes a table over whose owner has gone (owner,persist); no effect on a table without owner. */
 int ruleset_adopt(int nl_fd, struct err *err);
-
-/* Removes a table whose owner has gone; EPERM while it has one. For a namespace that nobody lives in any more. */
-int ruleset_remove_left(int nl_fd, struct err *err);
 
 /* Renews the dead man's switch for `alive_ms` from now. Allocates nothing. */
 int ruleset_renew_alive(int nl_fd, uint32_t alive_ms, struct err *err);

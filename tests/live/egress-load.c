@@ -8,6 +8,7 @@
  *                           open until the standard input ends; renew=MS renews the switch meanwhile.
  *                           names=1, learn="[turned |CAP ]PROTOCOL ADDRESS [PORT]" what is learnt, for lifetime= (ms);
  *                           cap=BYTES[+SPENT] the next cap, and reach=RANGE of the one named last.
+ *                           replaces=1 a table that was left.
  *   adopt, renew MS, counters, caps COUNT, move CAP BYTES, inspect, enter PID
  */
 #include <arpa/inet.h>
@@ -158,6 +159,8 @@ static int parse_option(const char *argument, struct options *options)
 		return parse_opening(value + 1, &options->openings[options->learning.count++]);
 	else if (!strncmp(argument, "lifetime=", 9))
 		options->learning.lifetime_ms = (uint32_t)atoi(value + 1);
+	else if (!strncmp(argument, "replaces=", 9))
+		options->ruleset.replaces = true;
 	else if (!strncmp(argument, "hold=", 5))
 		options->hold = true;
 	else if (!strncmp(argument, "renew=", 6))
@@ -188,7 +191,7 @@ static int install(const struct options *options, struct err *err)
 	cleanup_close int nl_fd = nft_open(err);
 	bool owned;
 
-	if (nl_fd < 0 || ruleset_install(nl_fd, &options->ruleset, &owned, err))
+	if (nl_fd < 0 || (options->ruleset.replaces && ruleset_adopt(nl_fd, err)) || ruleset_install(nl_fd, &options->ruleset, &owned, err))
 		return fail(err);
 	if (options->learning.count && ruleset_learn(nl_fd, options->openings, &options->learning, err))
 		return fail(err);

@@ -270,6 +270,28 @@ reply" ]
 	[ "$(inspect)" = "table=1 dormant=0 owned=0 persistent=1 whole=1 alive=1" ]
 }
 
+@test "owner: one that takes a left table's place does so in one commit, and only when it has no owner" {
+	local changes=$BATS_TEST_TMPDIR/changes monitor
+	hold_table "${standard_rules[@]}"
+	run load_table replaces=1 "allow=tcp 10.9.0.5 80"
+	[[ $output = "error 1: "* ]]
+	release_owner
+	inner nft monitor </dev/null >"$changes" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	monitor=$!
+	tried() { inner nft 'add table inet tried; delete table inet tried' && grep -q tried "$changes"; }
+	wait_for 20 tried
+	[ "$(load_table replaces=1 "allow=tcp 10.9.0.5 80")" = owned ]
+	is connected tcp 10.9.0.5 80
+	is ECONNREFUSED tcp 10.9.0.3 80
+	wait_for 20 grep -q '^create table inet quod' "$changes"
+	wait_for 20 sh -c "tail -n 1 '$changes' | grep -q generation"
+	kill "$monitor"
+	grep "table\|generation" "$changes"
+	grep -q '^delete table inet quod' "$changes"
+	run sed -n '/^delete table inet quod/,/^create table inet quod/p' "$changes"
+	[[ $output != *generation* ]]
+}
+
 @test "inspect: what somebody has taken away or weakened is seen" {
 	load_table "${standard_rules[@]}"
 	[ "$(inspect)" = "table=1 dormant=0 owned=0 persistent=1 whole=1 alive=1" ]
