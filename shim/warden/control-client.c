@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 
 int control_connect(int state_dir_fd, struct err *err)
@@ -33,22 +34,9 @@ int control_send(int fd, enum control_word word, struct err *err)
 
 int control_send_change(int fd, struct control_change *change, int names_fd, struct err *err)
 {
-	struct iovec part = { change, sizeof(*change) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} beside = { { 0 } };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
 	change->version = CONTROL_VERSION;
 	change->word = CONTROL_CHANGE;
-	if (names_fd >= 0) {
-		message.msg_control = &beside;
-		message.msg_controllen = sizeof(beside.room);
-		beside.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&beside.head), &names_fd, sizeof(names_fd));
-	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*change) ? 0 : err_set_errno(err, errno, "guardian");
+	return beside_send(fd, change, sizeof(*change), names_fd, 0) ? 0 : err_set_errno(err, errno, "guardian");
 }
 
 int control_receive(int fd, int timeout_ms, struct control_answer *answer, struct err *err)

@@ -9,22 +9,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 #include "shim/warden/gate.h"
 #include "shim/warden/warden.h"
 
 #define GATE_MS 1000
-
-/* -1 when the answer brought no descriptor. */
-static int take_descriptor(struct msghdr *message)
-{
-	const struct cmsghdr *head = CMSG_FIRSTHDR(message);
-	int fd = -1;
-
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	return fd;
-}
 
 /* 0, or the errno of the gate. An answer that came too late for its own question is passed over. */
 static int ask_gate(struct warden *warden, struct gate_learn *question, int *made)
@@ -36,19 +26,12 @@ static int ask_gate(struct warden *warden, struct gate_learn *question, int *mad
 		return EPIPE;
 	for (;;) {
 		struct gate_learnt answer;
-		struct iovec part = { &answer, sizeof(answer) };
-		union {
-			struct cmsghdr head;
-			char room[CMSG_SPACE(sizeof(int))];
-		} beside;
-		struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof(beside) };
 		cleanup_close int fd = -1;
 
 		if (poll(&end, 1, GATE_MS) != 1)
 			return ETIMEDOUT;
-		if (recvmsg(warden->learn_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer))
+		if (beside_receive(warden->learn_fd, &answer, sizeof(answer), &fd, MSG_DONTWAIT) != (ssize_t)sizeof(answer))
 			return EPIPE;
-		fd = take_descriptor(&message);
 		if (answer.number != question->number)
 			continue;
 		if (made && fd < 0 && !answer.error)

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 #include "shim/egress/conntrack.h"
 #include "shim/warden/lockdown.h"
@@ -201,25 +202,6 @@ static int make_socket(uint8_t family, uint32_t caps, struct err *err)
 	return steal_fd(&fd);
 }
 
-/* The answer, and the descriptor beside it unless that is -1. */
-static bool answer_warden(const struct gate *gate, const struct gate_learnt *answer, int fd)
-{
-	struct iovec part = { (void *)(uintptr_t)answer, sizeof(*answer) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} beside = { { 0 } };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		message.msg_control = &beside;
-		message.msg_controllen = sizeof(beside.room);
-		beside.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&beside.head), &fd, sizeof(fd));
-	}
-	return sendmsg(gate->learn_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*answer);
-}
-
 static bool names_known_caps(const struct gate *gate, const struct gate_learn *message)
 {
 	size_t count = message->wish == GATE_SOCKET ? 1 : message->count;
@@ -254,7 +236,7 @@ static void learn(struct gate *gate)
 		answer.error = -ruleset_learn(gate->settings->nl_fd, message.openings,
 					      &(struct ruleset_learning){ message.count, message.lifetime_ms }, &err);
 	}
-	if (!answer_warden(gate, &answer, fd))
+	if (!beside_send(gate->learn_fd, &answer, sizeof(answer), fd, MSG_DONTWAIT))
 		gate->learn_fd = -1;
 }
 

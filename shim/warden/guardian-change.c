@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 #include "shim/warden/guardian.h"
 #include "shim/warden/warden-event.h"
@@ -23,20 +24,8 @@ static bool has_warden(const struct guardian *guardian)
 static bool tell_warden(struct guardian *guardian, enum warden_order_word word, int fd)
 {
 	struct warden_order order = { .word = word, .pid = (int32_t)guardian->warden_pid, .number = ++guardian->change.number };
-	struct iovec part = { &order, sizeof(order) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} beside = { { 0 } };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
-		message.msg_control = &beside;
-		message.msg_controllen = sizeof(beside.room);
-		beside.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&beside.head), &fd, sizeof(fd));
-	}
-	return sendmsg(guardian->warden_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(order);
+	return beside_send(guardian->warden_fd, &order, sizeof(order), fd, MSG_DONTWAIT);
 }
 
 void guardian_greet_warden(struct guardian *guardian)

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 #include "shim/warden/guardian.h"
 
@@ -122,24 +123,6 @@ void guardian_answer_change(struct guardian *guardian, int error)
 			answer(guardian, &guardian->clients[i], error);
 }
 
-/* The order and the descriptor that comes beside it, or -1. */
-static ssize_t receive(const struct control_client *client, struct control_change *order, int *beside)
-{
-	struct iovec part = { order, sizeof(*order) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} memory;
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &memory, .msg_controllen = sizeof(memory) };
-	ssize_t got = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-
-	*beside = -1;
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(beside, CMSG_DATA(head), sizeof(int));
-	return got;
-}
-
 /* It may be answered before this returns. */
 static void take_change(struct guardian *guardian, struct control_client *client, const struct control_change *order, int *names_fd,
 			uint64_t now_ms)
@@ -161,7 +144,7 @@ static void take_order(struct guardian *guardian, struct control_client *client,
 {
 	struct control_change order;
 	cleanup_close int beside = -1;
-	ssize_t got = receive(client, &order, &beside);
+	ssize_t got = beside_receive(client->fd, &order, sizeof(order), &beside, MSG_DONTWAIT | MSG_TRUNC);
 	bool is_change = got == (ssize_t)sizeof(order) && order.word == CONTROL_CHANGE && order.count <= RULESET_OPENED_MAX;
 
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/cleanup.h"
 #include "shim/warden/named.h"
 
@@ -31,21 +32,10 @@ int orders_make_rooms(struct warden *warden, struct err *err)
 /* 1 and an order; 0 when there is none; -1 at the channel's end. *beside is the descriptor that came with it, or -1. */
 static int receive(struct warden *warden, struct warden_order *order, int flags, int *beside)
 {
-	struct iovec part = { order, sizeof(*order) };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} memory;
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &memory, .msg_controllen = sizeof(memory) };
-	const struct cmsghdr *head;
-	ssize_t got = recvmsg(warden->events_fd, &message, flags | MSG_CMSG_CLOEXEC);
+	ssize_t got = beside_receive(warden->events_fd, order, sizeof(*order), beside, flags);
 
-	*beside = -1;
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return 0;
-	head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(beside, CMSG_DATA(head), sizeof(int));
 	return got == (ssize_t)sizeof(*order) ? 1 : -1;
 }
 

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/base/beside.h"
 #include "shim/base/buf.h"
 #include "shim/base/cleanup.h"
 #include "shim/base/err.h"
@@ -114,6 +117,29 @@ static void test_file(void)
 	rmdir(dir);
 }
 
+static void test_beside(void)
+{
+	int pair[2], got_fd = 7, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	char word[8] = "";
+	struct stat sent, got;
+
+	OK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 && null_fd >= 0, "beside: a pair of sockets");
+	OK(beside_send(pair[0], "word", 5, null_fd, 0), "beside: a message and a descriptor are sent");
+	OK(beside_receive(pair[1], word, sizeof(word), &got_fd, 0) == 5 && !strcmp(word, "word"), "beside: the message comes");
+	OK(got_fd != null_fd && fstat(got_fd, &got) == 0 && fstat(null_fd, &sent) == 0 && got.st_rdev == sent.st_rdev,
+	   "beside: and a descriptor of the same file");
+	OK(fcntl(got_fd, F_GETFD) == FD_CLOEXEC, "beside: which is no exec'ed program's");
+	close(got_fd);
+	OK(beside_send(pair[0], "x", 2, -1, 0) && beside_receive(pair[1], word, sizeof(word), &got_fd, 0) == 2 && got_fd == -1,
+	   "beside: a message without one brings none");
+	OK(beside_receive(pair[1], word, sizeof(word), &got_fd, MSG_DONTWAIT) < 0 && errno == EAGAIN && got_fd == -1,
+	   "beside: nothing there brings none");
+	close(pair[1]);
+	OK(!beside_send(pair[0], "x", 2, -1, 0) && errno == EPIPE, "beside: to nobody is an error and no signal");
+	close(pair[0]);
+	close(null_fd);
+}
+
 int main(void)
 {
 	test_err();
@@ -121,5 +147,6 @@ int main(void)
 	test_fixed();
 	test_numbers();
 	test_file();
+	test_beside();
 	return tap_done();
 }
