@@ -189,6 +189,30 @@ static bool counts_any(const struct profile *profile, const struct entry *cap)
 	return false;
 }
 
+/* Who dials an address without a name is let out by that entry, and nobody knows whose it is. */
+static const struct entry *find_uncounted(const struct profile *profile, const struct entry *cap)
+{
+	for (size_t i = 0; i < profile->egress.allow_count && entry_is_name(cap); i++) {
+		const struct entry *entry = &profile->egress.allow[i];
+
+		if (entry->kind == ENTRY_PUBLIC && ports_overlap(cap, entry) && (entry_protocols(cap, true) & entry_protocols(entry, false)))
+			return entry;
+	}
+	return NULL;
+}
+
+static void check_uncounted(const struct profile *profile, const struct cap_rule *cap, struct strings *texts)
+{
+	const struct entry *entry = NULL;
+
+	for (size_t i = 0; i < cap_member_count(cap) && !entry; i++)
+		entry = find_uncounted(profile, cap_member(cap, i));
+	if (entry)
+		add_text(texts, &cap->entry,
+			 "egress.caps: '%s' can't hold: '%s' lets the same places out by address, uncounted; allow names alone",
+			 cap->entry.text, entry->text);
+}
+
 static void check_cap(const struct profile *profile, const struct cap_rule *cap, struct strings *texts)
 {
 	bool counts = cap->bytes == LIMIT_UNLIMITED;
@@ -197,6 +221,8 @@ static void check_cap(const struct profile *profile, const struct cap_rule *cap,
 		counts = counts_any(profile, cap_member(cap, i));
 	if (!counts)
 		add_text(texts, &cap->entry, "egress.caps: '%s' caps what egress.allow does not allow", cap->entry.text);
+	else if (cap->bytes != LIMIT_UNLIMITED)
+		check_uncounted(profile, cap, texts);
 }
 
 size_t profile_find_dead_entries(const struct profile *profile, struct strings *texts)

@@ -261,6 +261,14 @@ refuses() {
 	EOT
 }
 
+@test "profile: a name's cap is refused where the same places are let out by address, another port's or an address's isn't" {
+	refuses '{ "version": 1, "egress": { "allow": ["a.example", "@public:443"], "caps": { "a.example": "1M" } } }' \
+		"bad.json:1: /egress/caps/a.example: egress.caps: 'a.example' can't hold: '@public:443' lets the same places out by address, uncounted; allow names alone"
+	profile fine <<<'{ "version": 1, "egress": { "allow": ["a.example", "@public:123/udp"], "caps": { "a.example:443": "1M", "@public:123": "1G" } } }'
+	run quodctl profile check --profiles . fine.json
+	says 0 'fine.json: ok'
+}
+
 @test "profile: a cap counts something that is allowed, and there are not too many" {
 	local each many
 	while IFS='|' read -r each; do

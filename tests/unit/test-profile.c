@@ -479,6 +479,7 @@ static void test_dead_entries(void)
 		{ "{ \"allow\": [\"x.example:80@127.0.0.0/8\"] }", "never reachable by name" },
 		{ "{ \"allow\": [\"db.localhost\"] }", "never leads outside" },
 		{ "{ \"deny\": [{ \"of\": \"**.a.example\", \"except\": [\"b.example\"] }] }", "is not within" },
+		{ "{ \"allow\": [\"a.example\", \"@public:443\"], \"caps\": { \"a.example\": \"1M\" } }", "'@public:443' lets the same places out" },
 		{ "{ \"caps\": { \"a.example\": \"1M\" } }", "caps what egress.allow does not allow" },
 		{ "{ \"allow\": [\"a.example\"], \"caps\": { \"@npm\": \"1M\" } }", "caps what egress.allow does not allow" },
 	};
